@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use crate::abi::record::{Kind, Record};
 use crate::control::module_tree::ModuleTree;
-use crate::control::rules::{Folders, Replay, from_path, json, requester, text};
+use crate::control::rules::{Folders, Replay, from_path, json, requester, text, to_import};
 use crate::ledger::line::{Brief, Item};
 use crate::ledger::reader::filter::Filter;
 use crate::policy::resolution::Tree;
@@ -48,6 +48,13 @@ enum Verb {
     Diff(Files),
     /// Print rules as lines of modprobe.d, as far as these can say the same
     Export(Files),
+    /// Print rules made of lines of modprobe.d (blacklist, install with /bin/false or /bin/true, alias with off), or of
+    /// lists of names of modules; what no rule can say is a comment
+    Import {
+        /// Files of modprobe.d, or with one name on each line
+        #[arg(value_name = "FILE", required = true)]
+        paths: Vec<PathBuf>,
+    },
 }
 
 /// Files of rules.
@@ -120,8 +127,22 @@ pub fn rules(args: &RulesCommand) -> u8 {
             answers.write(rules.modprobe_d().as_bytes(), b"");
             0
         }),
+        Verb::Import { paths } => import(paths, &answers),
     };
     done.map_or_else(|code| code, |code| answers.code(code))
+}
+
+fn import(paths: &[PathBuf], answers: &Answers) -> Result<u8, u8> {
+    let files: Vec<Source> = paths.iter().map(|path| to_import(path)).collect::<Result<_, _>>().map_err(|error| {
+        complain(&error);
+        Verdict::of_error(&error).code()
+    })?;
+    let made = crate::policy::rules::import(&files);
+    answers.write(made.text.as_bytes(), b"");
+    if made.left_out > 0 {
+        say(&format!("{} left out: see the comments", text::counted(made.left_out, "line")));
+    }
+    Ok(0)
 }
 
 /// The modules of this kernel; says why they cannot be read.

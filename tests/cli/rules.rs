@@ -121,3 +121,24 @@ fn check_names_faults_with_file_line_and_column() {
         "{errors}"
     );
 }
+
+#[test]
+fn lines_of_modprobe_d_and_names_are_printed_as_rules_and_what_is_left_out_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let conf = file(&dir, "cis.conf", "install dccp /bin/false\nblacklist floppy\noptions snd index=0\n");
+    let list = file(&dir, "names", "# a public list\nsctp\nrds\n");
+    let made = khelper(&["rules", "import", &conf, &list]);
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert_eq!((made.status.code(), &*said), (Some(0), "khelper: 1 line left out: see the comments\n"));
+    let text = out(&made);
+    let rules: Vec<&str> = text.lines().filter(|line| line.starts_with("deny")).collect();
+    assert_eq!(rules, ["deny module dccp", "deny module floppy  # blacklist", "deny module sctp", "deny module rds"]);
+    assert!(text.contains(&format!("# not imported: {conf}:3: `options snd index=0`")), "{text}");
+    let checked = khelper(&["rules", "check", &file(&dir, "made.rules", &text)]);
+    assert!(out(&checked).ends_with("4 rules, no fault\n"), "{}", out(&checked));
+    for (args, what) in [(&["/no/such"][..], "ENOENT"), (&["/"], "name a file of modprobe.d"), (&[], "<FILE>...")] {
+        let wrong = khelper(&[&["rules", "import"], args].concat());
+        let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+        assert!(wrong.status.code() == Some(64) && said.contains(what), "{said}");
+    }
+}

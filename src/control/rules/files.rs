@@ -51,19 +51,34 @@ impl Folders {
 /// # Errors
 /// The errno of the call that failed; `EINVAL` if it is neither a regular file nor a folder, `EFBIG` over 1 MiB.
 pub fn from_path(path: &Path) -> Result<Vec<Source>, ControlError> {
-    let failed = |path: &Path, errno: Errno| {
-        let error = ParseError::with(errno, errno.desc(), "name a file of rules, or a folder of files *.rules");
-        ControlError::Value { key: screen(path.as_os_str().as_bytes()), error }
-    };
-    let of = |path: &Path| read(path, MOST).map(|bytes| source(path, bytes)).map_err(|errno| failed(path, errno));
+    const ADVICE: &str = "name a file of rules, or a folder of files *.rules";
     if !path.is_dir() {
-        return Ok(vec![of(path)?]);
+        return Ok(vec![one(path, ADVICE)?]);
     }
-    let listed =
-        std::fs::read_dir(path).map_err(|e| failed(path, Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))))?;
+    let listed = std::fs::read_dir(path)
+        .map_err(|e| failed(path, Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)), ADVICE))?;
     let is_rules = |name: &OsStr| name.as_bytes().ends_with(ENDING) && !name.as_bytes().starts_with(b".");
     let names = listed.flatten().map(|entry| entry.file_name()).filter(|name| is_rules(name));
-    crate::abi::sorted::set(names).keys().map(|name| of(&path.join(name))).collect()
+    crate::abi::sorted::set(names).keys().map(|name| one(&path.join(name), ADVICE)).collect()
+}
+
+/// Reads one file that is to become rules.
+///
+/// # Errors
+/// As for [`from_path`]; `EINVAL` for a folder, too.
+pub fn to_import(path: &Path) -> Result<Source, ControlError> {
+    one(path, "name a file of modprobe.d, or one with the name of a module on each line")
+}
+
+fn one(path: &Path, advice: &'static str) -> Result<Source, ControlError> {
+    read(path, MOST).map(|bytes| source(path, bytes)).map_err(|errno| failed(path, errno, advice))
+}
+
+fn failed(path: &Path, errno: Errno, advice: &'static str) -> ControlError {
+    ControlError::Value {
+        key: screen(path.as_os_str().as_bytes()),
+        error: ParseError::with(errno, errno.desc(), advice),
+    }
 }
 
 fn source(path: &Path, text: Vec<u8>) -> Source {

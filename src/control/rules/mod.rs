@@ -7,7 +7,7 @@ mod replay;
 pub mod text;
 mod verdict;
 
-pub use files::{Folders, from_path};
+pub use files::{Folders, from_path, to_import};
 pub use live::{Live, Refused};
 pub use replay::{Change, Counts, Replay, requester};
 pub use verdict::{Answers, Judge, Open, Told};

@@ -14,7 +14,7 @@ mod plan;
 
 pub use index::{Index, Malformed};
 pub use lookup::{Module, Tree};
-pub use modprobe_d::{Config, Remark};
+pub use modprobe_d::{Config, Remark, lines};
 pub use plan::{Reach, Step};
 
 /// The name as the index files and modprobe.d have it: `_` for `-` outside brackets. `None` if the brackets do not

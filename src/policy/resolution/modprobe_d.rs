@@ -45,7 +45,7 @@ impl Config {
     /// Adds the lines of a file. Never fails: modprobe ignores lines without a meaning, and so does this.
     pub fn add(&mut self, text: &[u8]) -> Vec<Remark> {
         let mut remarks = Vec::new();
-        for (number, line) in joined(text) {
+        for (number, line) in lines(text) {
             if let Err(why) = self.line(&line) {
                 remarks.push(Remark { line: number, why });
             }
@@ -124,8 +124,9 @@ fn softdep(of: Vec<u8>, text: &[u8]) -> Softdep {
     all
 }
 
-/// The lines with their numbers. A backslash before the newline joins a line with the next one.
-fn joined(text: &[u8]) -> impl Iterator<Item = (u32, Vec<u8>)> + '_ {
+/// The lines of a file of modprobe.d(5) with their numbers, counted from 1. A backslash before the newline joins a line
+/// with the next one.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = (u32, Vec<u8>)> + '_ {
     let mut rest = text;
     let mut number = 0;
     std::iter::from_fn(move || {

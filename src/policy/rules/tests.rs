@@ -1,3 +1,4 @@
+mod imported;
 mod made;
 
 use std::sync::Arc;

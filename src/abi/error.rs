@@ -92,7 +92,9 @@ impl ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.why, errno_name(self.errno))
+        let name = format!("({})", errno_name(self.errno));
+        // The reason may be the error of a system call, which names it.
+        if self.why.ends_with(&name) { f.write_str(&self.why) } else { write!(f, "{} {name}", self.why) }
     }
 }
 impl std::error::Error for ParseError {}
@@ -138,6 +140,8 @@ impl Explain for SysError {
                 "the machine is out of processes or memory: end some processes, or try later".into()
             }
             Errno::EMFILE | Errno::ENFILE => "too many open files: raise `ulimit -n`".into(),
+            Errno::ENOSPC => "the disk is full: free some space".into(),
+            Errno::EROFS => "the file system is read-only: make it writable".into(),
             _ => "the record names the call that failed".into(),
         }
     }

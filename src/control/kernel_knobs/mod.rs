@@ -202,8 +202,15 @@ impl KernelKnobs {
 /// The error about a file or folder that is not trusted, for the writer of `what`.
 pub(in crate::control) fn untrusted(what: &str, error: &Untrusted) -> ControlError {
     let path = SafeText::escape(error.path.as_os_str().as_bytes());
-    let advice = "the file and its folders must belong to root, and nobody else may write them";
-    let error = ParseError::with(error.errno, format!("{path} {}", error.why), advice);
+    let advice = match error.errno {
+        Errno::EPERM => "the file and its folders must belong to root, and nobody else may write them",
+        Errno::EROFS => "the file system is read-only: make it writable",
+        Errno::ENOSPC => "the disk is full: free some space",
+        _ => "look at the file and its folders",
+    };
+    // What is said of the file, or the error of a system call.
+    let colon = if error.errno == Errno::EPERM { "" } else { ":" };
+    let error = ParseError::with(error.errno, format!("{path}{colon} {}", error.why), advice);
     ControlError::Value { key: what.into(), error }
 }
 

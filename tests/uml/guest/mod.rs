@@ -1,6 +1,7 @@
 //! The machine's side.
 
 pub mod asking;
+pub mod boots;
 pub mod counts;
 pub mod init;
 pub mod knobs;
@@ -35,6 +36,8 @@ pub enum Where {
     Uml,
     /// In user-mode Linux with CONFIG_STATIC_USERMODEHELPER: `/sbin/usermode-helper` runs in place of every helper.
     Static,
+    /// In user-mode Linux, and as often as `--boots` says in any machine: the shim is in force before any process is.
+    Boot,
     /// In virtual machines before Linux 6.12.
     Old,
     /// Everywhere, but only with `--record`.
@@ -53,6 +56,10 @@ pub struct Test {
 
 const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut init::Serial)) -> Test {
     Test { name, boot, place, run }
+}
+
+const fn boot(name: &'static str, run: fn(&mut init::Serial)) -> Test {
+    test(name, "sysctl.kernel.modprobe=/usr/local/lib/khelper/shim", Where::Boot, run)
 }
 
 pub const TESTS: &[Test] = &[
@@ -86,6 +93,16 @@ pub const TESTS: &[Test] = &[
     test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
     test("the_shim_stands_before_modprobe_and_is_taken_away", "", Where::Everywhere, shim::before_modprobe),
     test("one_program_is_every_helper_and_asks_for_each", "", Where::Static, static_helper::four_kinds),
+    boot("a_boot_with_the_daemon_allows_and_denies", boots::whole),
+    boot("a_boot_without_a_daemon_runs_every_helper_and_says_so", boots::no_daemon),
+    boot("a_boot_without_the_daemon_that_is_needed_runs_none_and_says_so", boots::closed),
+    boot("a_boot_with_a_bad_file_of_rules_names_its_line", boots::bad_rules),
+    boot("a_boot_without_the_shim_s_file_loads_nothing_and_says_how_to_mend_it", boots::no_shim),
+    boot("a_boot_with_a_full_disk_says_what_could_not_be_written", boots::full_disk),
+    boot("a_boot_with_a_read_only_root_says_what_could_not_be_written", boots::read_only),
+    boot("a_boot_whose_daemon_is_stopped_goes_by_the_compiled_rules", boots::stopped),
+    boot("a_boot_whose_daemon_is_killed_in_the_middle_loses_no_request", boots::killed),
+    boot("a_boot_with_damaged_compiled_rules_runs_nothing_unasked", boots::damaged),
     test("why_names_a_unit_a_container_a_claim_and_a_plain_user", "", Where::Uml, why::four_sentences),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

@@ -14,7 +14,7 @@ const KNOB: &str = "/proc/sys/kernel/modprobe";
 const SHIM: &str = "/usr/local/lib/khelper/shim";
 
 /// Runs `khelper shim`. Returns its exit code and its answer.
-fn shim(args: &[&str]) -> (Option<i32>, String) {
+pub fn shim(args: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(KHELPER);
     command.arg("shim").args(args).env_clear().stdin(Stdio::null());
     let output = command.output().unwrap();
@@ -28,13 +28,14 @@ fn noted() -> Vec<String> {
     log.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
 }
 
-fn knob() -> String {
+pub fn knob() -> String {
     fs::read_to_string(KNOB).unwrap().trim_end().to_owned()
 }
 
 pub fn before_modprobe(serial: &mut Serial) {
     fs::write(LOG, "").unwrap();
-    fs::create_dir_all("/usr/local/lib").unwrap();
+    // That of the machines that start with it.
+    fs::remove_dir_all("/usr/local/lib/khelper").unwrap();
     assert_eq!(knob(), "/sbin/modprobe");
     assert_eq!(shim(&["status"]).0, Some(1));
     let (code, said) = shim(&["install"]);

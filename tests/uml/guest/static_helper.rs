@@ -5,11 +5,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use khelper::abi::verdict::ALLOW;
-use khelper::control::shim::{Settings, program};
+use khelper::control::shim::program;
 
 use super::asking::{self, KINDS, LOG, crash, empty_cgroup, module, request_key};
 use super::init::Serial;
-use super::stub::Stub;
+use super::stub::{Stub, settings};
 use super::{counts, stub};
 use crate::watcher::Watcher;
 
@@ -18,15 +18,8 @@ const PATH: &str = "/sbin/usermode-helper";
 const HELPERS: usize = 400;
 
 fn place(fails_closed: bool) {
-    let settings = Settings {
-        fails_closed,
-        patience: 200,
-        modprobe: "/sbin/modprobe".into(),
-        socket: stub::SOCKET.into(),
-        rules: stub::RULES.into(),
-    };
     let new = format!("{PATH}.new");
-    fs::write(&new, program(&settings).unwrap()).unwrap();
+    fs::write(&new, program(&settings(fails_closed)).unwrap()).unwrap();
     fs::set_permissions(&new, PermissionsExt::from_mode(0o755)).unwrap();
     fs::rename(new, PATH).unwrap();
 }

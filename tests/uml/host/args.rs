@@ -7,6 +7,7 @@ The watch on kernels of the tests' own: cargo test --test uml [-- ARGUMENTS]
   --vm                in virtual machines with Debian's kernels instead (fetched by apt, as root, as by tests/vm)
   --kernel SERIES     with --vm: only this one, 6.1, 6.12, or one that only other suites of Debian have: 5.10, newest;
                       may be repeated
+  --boots N           N boots with the shim in force and one fault each, the faults in turn; with --vm too
   --record FOLDER     no test: a recording of each kernel into this folder, for the tests of src/kernel/join
   --console           also what the kernel says, to stderr
   --list              the names of the tests
@@ -21,6 +22,7 @@ pub struct Args {
     pub console: bool,
     pub kernels: Vec<String>,
     pub record: Option<String>,
+    pub boots: Option<usize>,
     exact: bool,
     ignored: bool,
     words: Vec<String>,
@@ -39,6 +41,10 @@ impl Args {
                 "--console" => read.console = true,
                 "--kernel" => read.kernels.push(value()?),
                 "--record" => read.record = Some(value()?),
+                "--boots" => {
+                    let count = value()?;
+                    read.boots = Some(count.parse().map_err(|_| format!("{count} is no number of boots"))?);
+                }
                 // What `cargo test -- ..` gives to the other tests too.
                 "--nocapture" | "--quiet" | "--test-threads=1" => {}
                 "--exact" => read.exact = true,

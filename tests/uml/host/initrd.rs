@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::archive::{Archive, FOLDER, PROGRAM, libraries};
+use crate::guest::stub::settings;
 use crate::guest::{HELPER, KHELPER, OWN};
 
+/// Where `khelper shim install` puts it.
+const SHIM: &str = "/usr/local/lib/khelper/shim";
 const FOLDERS: [&str; 10] = ["dev", "proc", "sys", "tmp", "vm", "sbin", "cg", "usr", "run", "etc"];
 /// The kernel looks for these two by themselves.
 const BY_DEFAULT: [&str; 2] = ["/sbin/modprobe", "/sbin/request-key"];
@@ -36,6 +39,11 @@ pub fn build(to: &Path, scratch: &Path) -> Result<(), String> {
     archive.file(Path::new(KHELPER), &program, PROGRAM)?;
     for at in BY_DEFAULT.iter().chain([&HELPER]) {
         archive.file(Path::new(at), &helper, PROGRAM)?;
+    }
+    // For machines that start with it. A build without a shim has none of them.
+    if let Some(shim) = khelper::control::shim::program(&settings(false)) {
+        archive.parents(Path::new(SHIM));
+        archive.entry(&SHIM[1..], PROGRAM, &shim);
     }
     std::fs::write(to, archive.end()).map_err(wrong)
 }

@@ -64,19 +64,28 @@ fn virtual_machines(args: &Args) -> Result<Vec<Machine>, String> {
     Ok(kernels.into_iter().map(|kernel| Machine::Qemu { series: kernel.series, image: kernel.image }).collect())
 }
 
-/// Runs every test that is for this machine. Returns how many failed.
-fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
+/// The tests that are for this machine, or as many boots as are wanted.
+fn chosen(machine: &Machine, args: &Args) -> Vec<&'static Test> {
     let is_here = |test: &&Test| match (test.place, machine) {
         (Where::Recorded, _) => args.record.is_some(),
         _ if args.record.is_some() => false,
-        (Where::Everywhere, _) | (Where::Uml | Where::Static, Machine::Uml { .. }) => true,
+        (Where::Boot, _) if args.boots.is_some() => true,
+        _ if args.boots.is_some() => false,
+        (Where::Everywhere, _) | (Where::Uml | Where::Static | Where::Boot, Machine::Uml { .. }) => true,
         // Names are accepted in filters of events since Linux 6.12.
         (Where::Old, Machine::Qemu { series, .. }) => ["5.10", "6.1"].contains(&series.as_str()),
         _ => false,
     };
-    let chosen = TESTS.iter().filter(is_here).filter(|test| args.wants(test.name));
+    let here: Vec<&Test> = TESTS.iter().filter(is_here).filter(|test| args.wants(test.name)).collect();
+    let count = args.boots.unwrap_or(here.len());
+    here.into_iter().cycle().take(count).collect()
+}
+
+/// Runs every test that is for this machine. Returns how many failed.
+fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
     let mut failed = 0;
-    for test in chosen {
+    let (began, chosen) = (Instant::now(), chosen(machine, args));
+    for test in &chosen {
         let began = Instant::now();
         let Said { notes, mut failure, recording } = machine.run(initrd, test, args.console);
         if let (Some(folder), Some(recording)) = (&args.record, recording) {
@@ -84,12 +93,20 @@ fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
             failure = failure.or(std::fs::write(&file, recording).err().map(|e| format!("{}: {e}", file.display())));
         }
         notes.iter().for_each(|note| println!("    {note}"));
-        let took = began.elapsed() - Duration::from_millis(u64::from(began.elapsed().subsec_millis() % 100));
         let verdict = failure.as_ref().map_or("ok".to_owned(), |why| format!("FAILED: {why}"));
         // Of one machine alone, as every test program names its tests.
         let of = if args.vm { format!("{} ", machine.name()) } else { String::new() };
-        println!("test {of}{} ... {verdict} ({took:?})", test.name);
+        println!("test {of}{} ... {verdict} ({:?})", test.name, tenths(began));
         failed += usize::from(failure.is_some());
     }
+    if args.boots.is_some() {
+        println!("{} boots of {} in {:?}, {failed} failed", chosen.len(), machine.name(), tenths(began));
+    }
     failed
+}
+
+/// The time since then, in tenths of a second.
+fn tenths(began: Instant) -> Duration {
+    let took = began.elapsed();
+    took - Duration::from_nanos(u64::from(took.subsec_nanos()) % 100_000_000)
 }

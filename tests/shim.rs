@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use khelper::abi::verdict::{ALLOW, ANSWER, Answer, IDS, LANDLOCK, NO_NEW_PRIVS, SETS, VERSION};
-use khelper::control::shim::{Settings, is_carried, program};
+use khelper::control::shim::{Release, Settings, is_carried, program};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
     SocketType, accept, bind, listen, recv, send, sendmsg, socket_with,
@@ -53,6 +53,8 @@ impl Place {
     fn shim(&self, modprobe: &str, fails_closed: bool) -> PathBuf {
         let bytes = |name| self.path(name).into_os_string().into_encoded_bytes();
         let settings = Settings {
+            release: Release::own(),
+            kept: false,
             fails_closed,
             patience: PATIENCE,
             modprobe: modprobe.into(),

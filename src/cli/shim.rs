@@ -10,7 +10,7 @@ use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
 use crate::control::actor;
 use crate::control::kernel_knobs::Recorder;
-use crate::control::shim::{SOCKET, Shim as Machine, Status, Wanted, removed, status};
+use crate::control::shim::{Refreshed, SOCKET, Shim as Machine, Status, Wanted, refreshed, removed, status};
 use crate::control::text::change::remarks;
 
 use super::exit::Verdict;
@@ -36,6 +36,10 @@ enum Act {
         /// Keep kernel.modprobe for the next start of the machine, too
         #[arg(long)]
         persist: bool,
+        /// Replace an installed shim by this khelper's, with the settings that it has; do nothing where none is installed,
+        /// or a newer one (exit code 1)
+        #[arg(long, conflicts_with_all = ["socket", "fail_closed", "persist"])]
+        refresh: bool,
     },
     /// Put kernel.modprobe back, if it still names the shim, and remove the shim
     Uninstall,
@@ -51,7 +55,11 @@ enum Act {
 pub fn shim(args: &Shim, record: Recorder) -> u8 {
     let (machine, answers) = (Machine::new(actor(Origin::CommandLine), record), Answers::default());
     let done = match &args.act {
-        Act::Install { socket, fail_closed, persist } => {
+        Act::Install { refresh: true, .. } => machine.refresh().map(|became| {
+            answers.line(&refreshed(became));
+            u8::from(matches!(became, Refreshed::Newer(_) | Refreshed::Foreign))
+        }),
+        Act::Install { socket, fail_closed, persist, .. } => {
             let wanted = Wanted { socket: socket.clone(), fails_closed: *fail_closed, persist: *persist };
             install(&machine, &answers, &wanted)
         }
@@ -77,7 +85,11 @@ pub fn shim(args: &Shim, record: Recorder) -> u8 {
 }
 
 fn install(machine: &Machine, answers: &Answers, wanted: &Wanted) -> Result<u8, ControlError> {
+    let newer = machine.newer()?;
     let changes = machine.install(wanted)?;
+    if let Some(of) = newer {
+        say(&format!("the shim of khelper {of}, which is newer than this one, is replaced"));
+    }
     changes.iter().flat_map(|change| remarks(change, machine.known())).for_each(|line| say(&line));
     status(&machine.status()?).iter().for_each(|line| answers.line(line));
     Ok(0)
@@ -94,6 +106,7 @@ fn object(status: &Status) -> String {
     object.insert("installed".into(), json!(status.installed.is_some()));
     if let Some((settings, is_current)) = &status.installed {
         object.insert("current".into(), json!(is_current));
+        object.insert("release".into(), json!(settings.release.to_string()));
         object.insert("stands_before".into(), text(&settings.modprobe));
         object.insert("socket".into(), text(&settings.socket));
         object.insert("listens".into(), json!(status.listens));

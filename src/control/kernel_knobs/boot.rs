@@ -68,7 +68,8 @@ impl KernelKnobs {
         Some(File { path: CONF.into(), bytes })
     }
 
-    fn set_by(&self, files: &[File]) -> Boot {
+    /// What these files set, alone.
+    pub(super) fn set_by(&self, files: &[File]) -> Boot {
         let set = settings(files, self.known);
         let faults = set.faults.iter().filter(|fault| !fault.unknown).map(|fault| fault.to_string().into()).collect();
         let sources = set.settings.iter().map(|setting| &setting.source.file);

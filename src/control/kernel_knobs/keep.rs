@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::abi::error::{ControlError, Explain, ParseError};
+use crate::abi::error::{ControlError, Explain, ParseError, io_words};
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, KnobValue, Source};
 use crate::abi::safe_text::SafeText;
@@ -92,7 +92,7 @@ impl KernelKnobs {
         Ok(())
     }
 
-    /// Removes the lines of these knobs. What the kernel holds does not change.
+    /// Removes the lines of these knobs, and the file with the last of them. What the kernel holds does not change.
     ///
     /// # Errors
     /// `ENOENT` for a knob that the file does not set; nothing is removed then.
@@ -114,7 +114,40 @@ impl KernelKnobs {
             text = rest;
         }
         let Some(folder) = folder else { return Ok(()) };
+        if text.is_empty() || text == HEAD {
+            // Nothing is left of what was written here.
+            let path = folder.path_of(OsStr::new(FILE));
+            return std::fs::remove_file(&path).map_err(|e| {
+                let errno = Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
+                untrusted(FILE, &Untrusted { path, why: io_words(&e), errno })
+            });
+        }
         folder.replace(OsStr::new(FILE), &text).map_err(|e| untrusted(FILE, &e))
+    }
+
+    /// Writes one line of the file, whatever the kernel holds.
+    ///
+    /// # Errors
+    /// `EPERM` if another user could change the file; `EEXIST` if a line of another file would win.
+    pub fn keep_alone(&self, key: Key, value: &KnobValue) -> Result<(), ControlError> {
+        let keeping = self.would_keep([(key, value.clone())].into_iter())?;
+        self.keep(&keeping, &mut [])
+    }
+
+    /// What our own file keeps of this knob for the next start.
+    pub fn kept(&self, key: Key) -> Option<KnobValue> {
+        let path = Path::new(FOLDER).join(FILE);
+        let files: Vec<File> = self.sysctl_files().into_iter().filter(|file| file.path == path).collect();
+        let boot = self.set_by(&files);
+        boot.line(key).map(|_| boot.configured(key, self.known).0)
+    }
+
+    /// What sets this knob to this value at the next start, or when sysctl(8) reads every file.
+    pub fn set_at_boot(&self, key: Key, value: &KnobValue) -> Option<Source> {
+        [self.boot(), self.by_hand()].into_iter().find_map(|boot| {
+            let (configured, source) = boot.configured(key, self.known);
+            source.filter(|_| configured == *value)
+        })
     }
 
     fn kept_in(&self) -> PathBuf {

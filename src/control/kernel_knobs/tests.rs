@@ -185,6 +185,8 @@ fn values_are_kept_for_the_next_start_where_they_win() {
     assert_eq!(loses.errno(), Errno::EEXIST);
     assert!(loses.to_string().contains("/etc/sysctl.d/zzz.conf:1"), "{loses}");
     assert_eq!(tree.text("proc/sys/kernel/modprobe"), "/opt/elf\n", "nothing was written");
+    tree.knobs.perform(&Command::Unpersist(vec![Key::Modprobe])).unwrap().unwrap();
+    assert!(!tree.dir.path().join(kept).exists(), "the file goes with its last line");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! The program carries its settings, so the path that it replaced is known as long as the file is there.
 
 mod program;
+mod refresh;
+mod removal;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -26,8 +28,10 @@ use crate::sys::linux::trust::{Contents, Folder, Untrusted};
 use super::ask::ask;
 use super::command::{Command, KernelWrite, Reply};
 use super::kernel_knobs::{self, KernelKnobs, Recorder, Unwatched};
-pub use program::{Settings, is_carried, program};
-pub use words::{removed, status};
+pub use program::{Release, Settings, is_carried, program};
+pub use refresh::Refreshed;
+pub use removal::Removed;
+pub use words::{refreshed, removed, status};
 
 /// Outside of what a package manager owns: an upgrade must not remove it under a running kernel.
 const FOLDER: &str = "/usr/local/lib/khelper";
@@ -79,17 +83,6 @@ impl Status {
     }
 }
 
-/// What an uninstallation found and did.
-#[derive(Debug)]
-pub struct Removed {
-    /// The change of the knob, if it still had our value.
-    pub restored: Vec<Change>,
-    /// The knob's value, which another has set.
-    pub foreign: Option<Vec<u8>>,
-    /// Whether there was a file, which is gone now.
-    pub file: bool,
-}
-
 impl Shim {
     /// The shim of this machine. Its changes of the knob are `actor`'s, and go to `record`.
     pub fn new(actor: Actor, record: Recorder) -> Self {
@@ -139,13 +132,27 @@ impl Shim {
         Ok(Status { installed, modprobe: self.modprobe()?, own, listens })
     }
 
-    /// The file, if there is a shim.
-    fn installed(&self) -> Result<Option<(Settings, Vec<u8>)>, ControlError> {
+    /// What is at the path of the shim.
+    fn file(&self) -> Result<Option<Vec<u8>>, ControlError> {
         let Some(folder) = Folder::open(&self.folder()).map_err(|e| untrusted(&e))? else { return Ok(None) };
         match folder.read(OsStr::new(FILE)).map_err(|e| untrusted(&e))? {
-            Contents::Bytes(bytes) => Ok(program::settings(&bytes).map(|settings| (settings, bytes))),
+            Contents::Bytes(bytes) => Ok(Some(bytes)),
             Contents::Missing | Contents::Masked => Ok(None),
         }
+    }
+
+    /// The file, if it is a shim whose settings this khelper can read.
+    fn installed(&self) -> Result<Option<(Settings, Vec<u8>)>, ControlError> {
+        Ok(self.file()?.and_then(|bytes| program::settings(&bytes).map(|settings| (settings, bytes))))
+    }
+
+    /// The khelper that wrote the installed shim, if that is newer than this one.
+    ///
+    /// # Errors
+    /// `EPERM` if another user could change the file.
+    pub fn newer(&self) -> Result<Option<Release>, ControlError> {
+        let release = self.file()?.and_then(|bytes| program::release(&bytes));
+        Ok(release.filter(|release| *release > Release::own()))
     }
 
     fn listens(&self, socket: &[u8]) -> bool {
@@ -160,25 +167,25 @@ impl Shim {
     /// `EOPNOTSUPP` without a shim in this build, or in an initramfs; `ENOENT` if the knob is empty; `EXDEV` if the kernel
     /// would not find the file; `ENOEXEC` if it cannot be executed; else as for the file and the knob.
     pub fn install(&self, wanted: &Wanted) -> Result<Vec<Change>, ControlError> {
-        let before = self.modprobe()?;
-        let own = Self::own();
-        let modprobe = match self.installed()? {
-            Some((settings, _)) if before == own => settings.modprobe,
-            None if before == own => return Err(words::lost(&own)),
-            _ => before,
+        let (before, own, old) = (self.modprobe()?, Self::own(), self.file()?);
+        let (modprobe, kept) = match old.as_deref().and_then(program::settings) {
+            Some(settings) if before == own => (settings.modprobe, settings.kept),
+            None if before == own => return Err(words::lost(&own, old.as_deref().and_then(program::release))),
+            _ => (before, false),
         };
         if modprobe.is_empty() {
             return Err(words::off());
         }
         if !is_carried() {
-            return Err(ControlError::Unsupported(
-                "this build of khelper has no shim: x86_64 and aarch64 have one".into(),
-            ));
+            return Err(words::no_shim());
         }
         if self.root.join("etc/initrd-release").exists() {
             return Err(words::initramfs());
         }
+        let kept = kept || self.keeps(&modprobe, wanted)?;
         let settings = Settings {
+            release: Release::own(),
+            kept,
             fails_closed: wanted.fails_closed,
             patience: PATIENCE,
             modprobe,
@@ -186,15 +193,28 @@ impl Shim {
             rules: RULES.into(),
         };
         let bytes = program(&settings).ok_or_else(|| words::too_long(&settings))?;
-        let folder = Folder::make(&self.folder()).map_err(|e| untrusted(&e))?;
-        folder.replace_program(OsStr::new(FILE), &bytes).map_err(|e| untrusted(&e))?;
-        self.check().inspect_err(|_| {
-            // As it was: the knob does not name the file.
-            if self.modprobe().is_ok_and(|now| now != own) {
-                let _ = self.remove();
-            }
-        })?;
+        self.put(&bytes, old.as_deref())?;
         self.write(Self::to(own, false, wanted.persist))
+    }
+
+    /// Whether our own file keeps this path for the next start, which an installation with `persist` is about to replace.
+    fn keeps(&self, modprobe: &[u8], wanted: &Wanted) -> Result<bool, ControlError> {
+        match self.knobs.kept(Key::Modprobe) {
+            Some(KnobValue::Path(path)) if *path == *modprobe => Ok(true),
+            Some(KnobValue::Path(path)) if wanted.persist && *path != *Self::own() => Err(words::keeps_another(&path)),
+            _ => Ok(false),
+        }
+    }
+
+    /// Writes the file and tries it. If the kernel would not find it, or if it cannot be executed, what was there before is
+    /// there again.
+    fn put(&self, bytes: &[u8], before: Option<&[u8]>) -> Result<(), ControlError> {
+        let folder = Folder::make(&self.folder()).map_err(|e| untrusted(&e))?;
+        folder.replace_program(OsStr::new(FILE), bytes).map_err(|e| untrusted(&e))?;
+        self.check().inspect_err(|_| match before {
+            Some(before) => drop(folder.replace_program(OsStr::new(FILE), before)),
+            None => drop(self.remove()),
+        })
     }
 
     fn to(path: Vec<u8>, force: bool, persist: bool) -> KernelWrite {
@@ -228,39 +248,6 @@ impl Shim {
             // The reply to a write is always the changes.
             _ => Ok(Vec::new()),
         }
-    }
-
-    /// Puts the knob back, if it still names the shim, and then removes the file.
-    ///
-    /// # Errors
-    /// `ENOENT` if the knob names a shim whose file is lost: what it replaced is not known. Else as for the knob and the
-    /// file; the file stays as long as the knob names it.
-    pub fn uninstall(&self) -> Result<Removed, ControlError> {
-        let own = Self::own();
-        let (installed, before) = (self.installed()?, self.modprobe()?);
-        let mut removed = Removed { restored: Vec::new(), foreign: None, file: false };
-        if before == own {
-            let Some((settings, _)) = &installed else { return Err(words::lost(&own)) };
-            // Forced: the program that it replaced may be gone by now, which is a warning.
-            removed.restored = self.write(Self::to(settings.modprobe.clone(), true, false))?;
-            // There may be no such line.
-            drop(ask(&self.kernel, &self.actor, Command::Unpersist(vec![Key::Modprobe])));
-        } else if installed.is_some() {
-            removed.foreign = Some(before);
-        }
-        if installed.is_some() {
-            self.remove()?;
-            removed.file = true;
-        }
-        Ok(removed)
-    }
-
-    fn remove(&self) -> Result<(), ControlError> {
-        let folder = self.folder();
-        std::fs::remove_file(folder.join(FILE)).map_err(|e| words::stays(&folder.join(FILE), &e))?;
-        // Another file of an administrator's may be in it.
-        let _ = std::fs::remove_dir(&folder);
-        Ok(())
     }
 }
 

@@ -111,9 +111,132 @@ fn what_would_end_autoloading_is_refused() {
     assert_eq!((long.knob().as_str(), long.file().exists()), (BEFORE, false));
 }
 
+/// A shim of this khelper, as another release would have written it.
+fn of_release(machine: &Machine, release: [u16; 3], layout: u8) -> Vec<u8> {
+    let mut bytes = fs::read(machine.file()).unwrap();
+    let mark = bytes.windows(16).position(|window| window == crate::abi::shim::MARK).unwrap();
+    let at = mark + crate::abi::shim::AT_RELEASE.start;
+    let release: Vec<u8> = release.into_iter().flat_map(u16::to_le_bytes).collect();
+    bytes[at..at + 6].copy_from_slice(&release);
+    bytes[mark + crate::abi::shim::AT_VERSION] = layout;
+    fs::remove_file(machine.file()).unwrap();
+    fs::write(machine.file(), &bytes).unwrap();
+    fs::set_permissions(machine.file(), PermissionsExt::from_mode(0o755)).unwrap();
+    bytes
+}
+
+#[test]
+fn an_upgrade_replaces_an_older_shim_and_keeps_its_settings() {
+    let machine = Machine::new(BEFORE);
+    assert_eq!((machine.shim.refresh().unwrap(), machine.file().exists()), (Refreshed::Absent, false));
+    machine.shim.install(&wanted()).unwrap();
+    let ours = fs::read(machine.file()).unwrap();
+    assert_eq!(machine.shim.refresh().unwrap(), Refreshed::Current);
+    of_release(&machine, [0, 0, 9], 2);
+    let (settings, is_current) = machine.shim.status().unwrap().installed.unwrap();
+    assert_eq!((settings.release, is_current), (Release([0, 0, 9]), false));
+    // Another has set the knob meanwhile, which an upgrade does not touch.
+    fs::write(machine.root.path().join("proc/sys/kernel/modprobe"), "/sbin/other\n").unwrap();
+    let became = machine.shim.refresh().unwrap();
+    assert_eq!((became, fs::read(machine.file()).unwrap() == ours), (Refreshed::Replaced(Release([0, 0, 9])), true));
+    assert_eq!(
+        words::refreshed(became),
+        format!("the shim of khelper 0.0.9 is replaced by that of {}", Release::own())
+    );
+    assert_eq!((machine.knob().as_str(), machine.told.lock().unwrap().len()), ("/sbin/other", 1));
+}
+
+#[test]
+fn a_newer_shim_and_another_s_file_are_left_as_they_are() {
+    let machine = Machine::new(BEFORE);
+    machine.shim.install(&wanted()).unwrap();
+    for layout in [2, 3] {
+        let newer = of_release(&machine, [99, 0, 0], layout);
+        assert_eq!(machine.shim.refresh().unwrap(), Refreshed::Newer(Release([99, 0, 0])));
+        assert_eq!(machine.shim.newer().unwrap(), Some(Release([99, 0, 0])));
+        assert!(fs::read(machine.file()).unwrap() == newer);
+    }
+    // What it replaced cannot be read: it is neither taken away nor replaced.
+    let refused = machine.shim.uninstall().unwrap_err();
+    assert!(refused.to_string().contains("khelper 99.0.0's, whose settings"), "{refused}");
+    assert_eq!(machine.shim.install(&wanted()).unwrap_err().errno(), Errno::ENOENT);
+    assert_eq!((machine.knob().as_str(), machine.file().exists()), (OWN, true));
+    // One of a layout that can be read is replaced by who asks for it.
+    of_release(&machine, [99, 0, 0], 2);
+    machine.shim.install(&wanted()).unwrap();
+    assert_eq!(machine.shim.refresh().unwrap(), Refreshed::Current);
+    fs::write(machine.root.path().join("proc/sys/kernel/modprobe"), "/sbin/other\n").unwrap();
+    fs::write(machine.file(), "#!/bin/sh\n").unwrap();
+    assert_eq!(machine.shim.refresh().unwrap(), Refreshed::Foreign);
+    let removed = machine.shim.uninstall().unwrap();
+    assert!(removed.other_file && !removed.file);
+    assert_eq!(fs::read(machine.file()).unwrap(), b"#!/bin/sh\n");
+}
+
+#[test]
+fn a_shim_that_cannot_be_executed_does_not_take_the_place_of_one_that_can() {
+    let machine = Machine::new(BEFORE);
+    machine.shim.install(&wanted()).unwrap();
+    let before = fs::read(machine.file()).unwrap();
+    assert_eq!(machine.shim.put(b"no program", Some(&before)).unwrap_err().errno(), Errno::ENOEXEC);
+    assert!(fs::read(machine.file()).unwrap() == before);
+    assert_eq!(machine.shim.put(b"no program", None).unwrap_err().errno(), Errno::ENOEXEC);
+    assert!(!machine.file().exists());
+}
+
+#[test]
+fn what_is_kept_for_the_next_start_is_as_it_was() {
+    const HEAD: &str = "# Written by `khelper --target kernel set --persist`; `set --unpersist KEY` removes a line.\n";
+    let persist = || Wanted { persist: true, ..wanted() };
+    for (before, foreign) in [("", false), ("", true), ("BEFORE", false), ("BEFORE", true)] {
+        let machine = Machine::new(BEFORE);
+        let file = machine.root.path().join("etc/sysctl.d/zz-khelper.conf");
+        let before = before.replace("BEFORE", &format!("{HEAD}kernel.modprobe = {BEFORE}\n"));
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        if !before.is_empty() {
+            fs::write(&file, &before).unwrap();
+        }
+        machine.shim.install(&persist()).unwrap();
+        // Again, as after an upgrade: what was kept before is still known.
+        machine.shim.install(&persist()).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("{HEAD}kernel.modprobe = {OWN}\n"));
+        if foreign {
+            fs::write(machine.root.path().join("proc/sys/kernel/modprobe"), "/sbin/other\n").unwrap();
+        }
+        let removed = machine.shim.uninstall().unwrap();
+        assert!(removed.no_longer_kept && removed.file && removed.foreign.is_some() == foreign, "{removed:?}");
+        assert_eq!(machine.knob(), if foreign { "/sbin/other" } else { BEFORE });
+        assert_eq!(fs::read_to_string(&file).unwrap_or_default(), before);
+        assert_eq!(file.exists(), !before.is_empty());
+    }
+}
+
+#[test]
+fn the_shim_stays_as_long_as_the_next_start_would_name_it() {
+    let machine = Machine::new(BEFORE);
+    machine.shim.install(&wanted()).unwrap();
+    let file = machine.root.path().join("etc/sysctl.d/50-site.conf");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, format!("vm.swappiness = 1\nkernel.modprobe = {OWN}\n")).unwrap();
+    let refused = machine.shim.uninstall().unwrap_err();
+    assert_eq!((refused.errno(), machine.file().exists()), (Errno::EBUSY, true));
+    assert!(refused.to_string().contains("/etc/sysctl.d/50-site.conf:2"), "{refused}");
+    assert_eq!(machine.knob(), BEFORE);
+    fs::write(&file, "vm.swappiness = 1\n").unwrap();
+    let removed = machine.shim.uninstall().unwrap();
+    assert_eq!((removed.file, machine.file().exists()), (true, false));
+    // A line of another value is another's.
+    let kept = Machine::new(BEFORE);
+    fs::create_dir(kept.root.path().join("etc/sysctl.d")).unwrap();
+    fs::write(kept.root.path().join("etc/sysctl.d/zz-khelper.conf"), "kernel.modprobe = /sbin/third\n").unwrap();
+    assert_eq!(kept.shim.install(&Wanted { persist: true, ..wanted() }).unwrap_err().errno(), Errno::EEXIST);
+    assert_eq!((kept.knob().as_str(), kept.file().exists()), (BEFORE, false));
+}
+
 proptest! {
     #[test]
     fn settings_are_read_as_they_were_written(
+        kept: bool,
         fails_closed: bool,
         patience: u16,
         modprobe in "/[a-z]{0,254}",
@@ -121,7 +244,7 @@ proptest! {
         rules in "/[a-z]{0,106}",
     ) {
         let [modprobe, socket, rules] = [modprobe, socket, rules].map(String::into_bytes);
-        let settings = Settings { fails_closed, patience, modprobe, socket, rules };
+        let settings = Settings { release: Release::own(), kept, fails_closed, patience, modprobe, socket, rules };
         let program = program(&settings).unwrap();
         prop_assert_eq!(program::settings(&program), Some(settings));
         prop_assert!(program.len() <= 64 * 1024);

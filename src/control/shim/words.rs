@@ -8,19 +8,49 @@ use nix::errno::Errno;
 
 use crate::abi::error::{ControlError, io_words};
 use crate::abi::escape::screen;
+use crate::abi::knob_value::Source;
 
-use super::program::Settings;
-use super::{Removed, Status, wrong};
+use super::program::{Release, Settings};
+use super::{Refreshed, Removed, Status, wrong};
 
 fn shown(path: &Path) -> String {
     screen(path.as_os_str().as_bytes()).to_string()
 }
 
-pub(super) fn lost(own: &[u8]) -> ControlError {
+pub(super) fn lost(own: &[u8], of: Option<Release>) -> ControlError {
+    let there = match of {
+        Some(of) => format!("the shim there is khelper {of}'s, whose settings this khelper cannot read"),
+        None => "no shim is there".to_owned(),
+    };
     wrong(
         Errno::ENOENT,
-        format!("kernel.modprobe is {}, and no shim is there: what it replaced is not known", screen(own)),
+        format!("kernel.modprobe is {}, and {there}: what it replaced is not known", screen(own)),
         "name the program: `khelper -t kernel set kernel.modprobe=/sbin/modprobe`",
+    )
+}
+
+pub(super) fn no_shim() -> ControlError {
+    ControlError::Unsupported("this build of khelper has no shim: x86_64 and aarch64 have one".into())
+}
+
+pub(super) fn keeps_another(path: &[u8]) -> ControlError {
+    wrong(
+        Errno::EEXIST,
+        format!(
+            "/etc/sysctl.d/zz-khelper.conf keeps {} for the next start, and the kernel has another now",
+            screen(path)
+        ),
+        "remove it first: `khelper -t kernel set --unpersist kernel.modprobe`",
+    )
+}
+
+pub(super) fn named_at_boot(line: &Source) -> ControlError {
+    wrong(
+        Errno::EBUSY,
+        format!(
+            "the shim stays: {line} sets kernel.modprobe to it at the next start, and then no module would be loaded"
+        ),
+        "remove that line, and run this again",
     )
 }
 
@@ -88,9 +118,28 @@ pub fn status(status: &Status) -> Vec<String> {
         (_, false) => format!("no daemon listens on {socket}: every helper runs, as without a shim"),
     });
     if !is_current {
-        lines.push("its program is not this khelper's: `khelper shim install` replaces it".to_owned());
+        let (of, own) = (settings.release, Release::own());
+        let whose = if of == own { "not this khelper's".to_owned() } else { format!("khelper {of}'s, not {own}'s") };
+        lines.push(format!("its program is {whose}: `khelper shim install --refresh` replaces one that is not newer"));
     }
     lines
+}
+
+/// What became of the installed shim, in one line.
+pub fn refreshed(refreshed: Refreshed) -> String {
+    let own = Release::own();
+    match refreshed {
+        Refreshed::Absent => "no shim is installed".to_owned(),
+        Refreshed::Current => format!("the shim is khelper {own}'s already"),
+        Refreshed::Replaced(of) if of == own => format!("the shim is replaced by that of this khelper {own}"),
+        Refreshed::Replaced(of) => format!("the shim of khelper {of} is replaced by that of {own}"),
+        Refreshed::Newer(of) => format!(
+            "the shim is khelper {of}'s, which is newer than {own}: it was left as it is; `khelper shim install` replaces it"
+        ),
+        Refreshed::Foreign => {
+            "the file in the place of the shim is no shim of khelper's: it was left as it is".to_owned()
+        }
+    }
 }
 
 /// What an uninstallation did, one line each.
@@ -103,6 +152,13 @@ pub fn removed(removed: &Removed) -> Vec<String> {
         let now = if foreign.is_empty() { "empty".to_owned() } else { screen(foreign).to_string() };
         lines.push(format!("kernel.modprobe is {now}, which another has set: it was left as it is"));
     }
-    lines.push(if removed.file { "the shim is removed" } else { "no shim is installed" }.to_owned());
+    if removed.no_longer_kept {
+        lines.push("the shim is no longer kept for the next start of the machine".to_owned());
+    }
+    lines.push(match (removed.file, removed.other_file) {
+        (true, _) => "the shim is removed".to_owned(),
+        (_, true) => "the file in the place of the shim is no shim of khelper's: it was left as it is".to_owned(),
+        _ => "no shim is installed".to_owned(),
+    });
     lines
 }

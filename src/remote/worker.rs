@@ -19,8 +19,11 @@ use super::feed::Feed;
 use super::line::{Job, Line, stopped};
 use super::shared::{Message, Shared};
 
-/// The time until the first attempt to connect again, and until the later ones at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// The time until the first attempt to connect again. Each later one takes twice as long.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// The longest time between two attempts: at a socket of this machine, and over ssh(1), which logs in each time.
+const LATEST: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 
 /// How long a new connection may go unanswered; ssh(1) may have to log in first.
 const ANSWERS: Duration = Duration::from_secs(30);
@@ -42,11 +45,25 @@ struct Follow {
 struct Retry {
     at: Instant,
     wait: Duration,
+    /// Why the connection was lost.
+    why: String,
     /// The new connection, until the daemon has described itself.
     greeting: Option<Connection>,
 }
 
 impl Retry {
+    fn new(why: &str, now: Instant) -> Self {
+        Self { at: now + RETRY, wait: RETRY, why: why.to_owned(), greeting: None }
+    }
+
+    /// An attempt has failed. Over ssh the returned words say when it is tried again.
+    fn later(&mut self, far: bool, now: Instant) -> Option<String> {
+        self.wait = (self.wait * 2).min(LATEST[usize::from(far)]);
+        (self.greeting, self.at) = (None, now + self.wait);
+        let seconds = self.wait.as_secs();
+        (far && seconds > 0).then(|| format!("{}; tries again after {seconds} s", self.why))
+    }
+
     /// When to act: to connect, or to give up a connection that has not been answered.
     fn due(&self) -> Instant {
         if self.greeting.is_some() { self.at + ANSWERS } else { self.at }
@@ -205,5 +222,32 @@ impl Worker {
             Ready::Own(at) => self.serve_own(at),
             Ready::Follow(at) => self.serve_follow(at),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_become_rarer_and_over_ssh_the_state_says_when_the_next_one_is() {
+        let now = Instant::now();
+        let after = |far| {
+            let mut retry = Retry::new("ssh has ended", now);
+            assert_eq!(retry.due() - now, RETRY);
+            let mut waits = Vec::new();
+            for _ in 0..12 {
+                let words = retry.later(far, now);
+                waits.push((u64::try_from((retry.due() - now).as_millis()).unwrap(), words));
+            }
+            waits
+        };
+        let [near, far] = [after(false), after(true)];
+        let all = |waits: &[(u64, Option<String>)]| waits.iter().map(|(wait, _)| *wait).collect::<Vec<_>>();
+        assert_eq!(all(&near), [100, 200, 400, 800, 1600, 2000, 2000, 2000, 2000, 2000, 2000, 2000]);
+        assert_eq!(all(&far), [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]);
+        assert!(near.iter().chain(&far[..4]).all(|(_, words)| words.is_none()));
+        assert_eq!(far[4].1.as_deref(), Some("ssh has ended; tries again after 1 s"));
+        assert_eq!(far[11].1.as_deref(), Some("ssh has ended; tries again after 30 s"));
     }
 }

@@ -11,7 +11,7 @@ use crate::remote::line::Line;
 use crate::wire::client;
 use crate::wire::event::Item;
 
-use super::{Follow, RETRY, Retry, Worker};
+use super::{Follow, Retry, Worker};
 
 impl Worker {
     /// Subscribes a watch.
@@ -69,8 +69,7 @@ impl Worker {
         if self.retry.is_some() {
             return;
         }
-        let now = Instant::now();
-        self.retry = Some(Retry { at: now + RETRY.0, wait: RETRY.0, greeting: None });
+        self.retry = Some(Retry::new(why, Instant::now()));
         self.shared.lost(why);
         let info = self.shared.info();
         let error = unknown(&object(&info), why);
@@ -94,10 +93,17 @@ impl Worker {
             Ok(connection)
         });
         let Some(retry) = &mut self.retry else { return };
-        retry.wait = (retry.wait * 2).min(RETRY.1);
         match opened {
             Ok(connection) => (retry.greeting, retry.at) = (Some(connection), now),
-            Err(_) => (retry.greeting, retry.at) = (None, now + retry.wait),
+            Err(_) => self.later(now),
+        }
+    }
+
+    /// The attempt has failed.
+    fn later(&mut self, now: Instant) {
+        let far = self.address.is_far();
+        if let Some(words) = self.retry.as_mut().and_then(|retry| retry.later(far, now)) {
+            self.shared.lost(&words);
         }
     }
 
@@ -112,8 +118,7 @@ impl Worker {
             _ => None,
         };
         let Some(info) = described else {
-            (retry.greeting, retry.at) = (None, Instant::now() + retry.wait);
-            return;
+            return self.later(Instant::now());
         };
         self.shared.found(self.address.info(&info), info.version);
         self.quick = self.retry.take().and_then(|retry| retry.greeting).map(Line::new);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use khelper::abi::verdict::{ANSWER, Answer, VERSION};
 use khelper::control::module_tree::ModuleTree;
 use khelper::control::rules::{Folders, Judge, Live};
-use khelper::control::shim::{Settings, is_carried, program};
+use khelper::control::shim::{Release, Settings, is_carried, program};
 use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
 use khelper::policy::rules::Mode;
@@ -49,6 +49,8 @@ impl Place {
         let place = Self { dir, told: Arc::default(), judge: None };
         let bytes = |name| place.path(name).into_os_string().into_encoded_bytes();
         let settings = Settings {
+            release: Release::own(),
+            kept: false,
             fails_closed: false,
             patience: PATIENCE,
             modprobe: b"/bin/echo".to_vec(),

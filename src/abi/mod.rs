@@ -29,6 +29,7 @@ pub mod path;
 pub mod peer;
 pub mod place;
 pub mod process;
+pub mod profile;
 pub mod record;
 pub mod safe_text;
 pub mod shim;

@@ -26,6 +26,7 @@ pub mod module_tree;
 pub mod modules;
 pub mod pages;
 pub mod posture_json;
+pub mod profiles;
 pub mod provenance;
 pub mod read_tree;
 mod reads;

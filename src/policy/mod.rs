@@ -11,6 +11,7 @@ pub mod limit;
 pub mod masks;
 pub mod module_search;
 pub mod posture;
+pub mod profile;
 pub mod recursion;
 pub mod resolution;
 pub mod rules;

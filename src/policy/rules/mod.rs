@@ -31,7 +31,7 @@ mod rule;
 mod ruleset;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(super) mod words;
 
 pub use check::Remark;
 pub use cited::{Because, Cited, Decision, Mode, Verdict, Wanted};

@@ -8,7 +8,7 @@ pub(super) const OBJECTS: &[&str] = &["*", "module", "name", "helper", "unresolv
 pub(super) const KEYS: &[&str] = &["uid", "gid", "unit", "container", "exe", "userns", "requester", "profile", "log"];
 
 /// `a, b and c`.
-pub(super) fn listed(words: &[&str]) -> String {
+pub(in crate::policy) fn listed(words: &[&str]) -> String {
     match words {
         [] => String::new(),
         [one] => format!("`{one}`"),
@@ -20,7 +20,7 @@ pub(super) fn listed(words: &[&str]) -> String {
 }
 
 /// The word that differs least from what was written, if few letters differ.
-pub(super) fn likely<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::policy) fn likely<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |word: &str| strsim::damerau_levenshtein(&written.to_ascii_lowercase(), word);
     let near = words.into_iter().map(|word| (distance(word), word));
     near.filter(|(far, word)| *far <= word.len().div_ceil(3)).min_by_key(|(far, _)| *far).map(|(_, word)| word)

@@ -16,6 +16,7 @@ pub mod kernel_ask;
 pub mod kernel_knobs;
 pub mod kernel_programs;
 mod keyring;
+pub mod landlock;
 mod launch;
 pub mod lines;
 mod loading;

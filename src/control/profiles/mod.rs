@@ -1,0 +1,7 @@
+//! Profiles as an operator handles them: their files and their texts.
+
+mod files;
+pub mod json;
+pub mod text;
+
+pub use files::{Folders, Profiles, from_path};

@@ -17,10 +17,13 @@ use super::words::{KEYS, LIMITS, NEEDED, limits};
 /// The longest profile, in bytes.
 const LONGEST: usize = 1 << 16;
 
+/// A user's id, and its group if it has an entry.
+pub type Entry = (u32, Option<u32>);
+
 /// Looks up users and groups; a number that is written as one is its own id.
 pub struct Names<'a> {
     /// The id of a user, and its group if it has an entry.
-    pub user: &'a dyn Fn(&str) -> Option<(u32, Option<u32>)>,
+    pub user: &'a dyn Fn(&str) -> Option<Entry>,
     /// The id of a group.
     pub group: &'a dyn Fn(&str) -> Option<u32>,
 }
@@ -34,7 +37,7 @@ type Wrong = (u32, What);
 #[derive(Default)]
 struct Draft {
     profile: Profile,
-    user: Option<(u32, String, u32, Option<u32>)>,
+    user: Option<(u32, String, Entry)>,
     group: Option<(u32, u32)>,
     sets: [Option<CapMask>; 5],
     nnp: Option<bool>,
@@ -170,7 +173,7 @@ impl Draft {
         if key == "user" {
             let found = (names.user)(name).filter(|(uid, _)| *uid != u32::MAX);
             let (uid, gid) = found.ok_or_else(|| (at, What::NoId("user", name.to_owned())))?;
-            self.user = Some((at, name.to_owned(), uid, gid));
+            self.user = Some((at, name.to_owned(), (uid, gid)));
         } else {
             let found = (names.group)(name).filter(|gid| *gid != u32::MAX);
             self.group = Some((at, found.ok_or_else(|| (at, What::NoId("group", name.to_owned())))?));
@@ -182,7 +185,7 @@ impl Draft {
         self.profile.user = match (self.user.take(), self.group) {
             (None, None) => None,
             (None, Some((at, _))) => return Err((at, What::GroupAlone)),
-            (Some((at, name, uid, gid)), group) => {
+            (Some((at, name, (uid, gid))), group) => {
                 let gid = group.map(|(_, gid)| gid).or(gid).ok_or((at, What::NoGroup(name)))?;
                 Some(Ids { uid, gid })
             }

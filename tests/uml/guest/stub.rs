@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use khelper::abi::verdict::{Answer, QUESTION};
-use khelper::control::shim::Settings;
+use khelper::control::shim::{Release, Settings};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, recv,
     send, shutdown, socket_with,
@@ -18,7 +18,7 @@ pub const RULES: &str = "/run/khelper/rules.bin";
 /// What `khelper shim install` writes into the shim.
 pub fn settings(fails_closed: bool) -> Settings {
     let (modprobe, socket, rules) = (b"/sbin/modprobe".into(), SOCKET.into(), RULES.into());
-    Settings { fails_closed, patience: 200, modprobe, socket, rules }
+    Settings { release: Release::own(), kept: false, fails_closed, patience: 200, modprobe, socket, rules }
 }
 
 /// The words of a question: its arguments.

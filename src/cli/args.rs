@@ -12,6 +12,7 @@ use super::help;
 use super::log::Log;
 use super::over_ssh::{self, OverSsh};
 use super::posture::Posture;
+use super::profile::Profile;
 use super::rules::RulesCommand;
 use super::serve::{Bridge, Serve};
 use super::shim::Shim;
@@ -62,6 +63,8 @@ pub enum Command {
     Rules(RulesCommand),
     /// Put a program before the kernel's modprobe that asks the daemon for a verdict
     Shim(Shim),
+    /// Find the fewest capabilities that a program needs
+    Profile(Profile),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),
     /// Join stdin and stdout to the daemon's socket
@@ -186,13 +189,13 @@ impl Args {
         match &self.command {
             _ if self.far.names_twice() => Err("--host names a host twice"),
             _ if hosts && self.target.is_some() => Err("--host names the targets, so --target cannot be used with it"),
+            Some(command) if hosts && command.needs_no_target() => {
+                Err("this command is about this machine alone, so --host cannot be used with it")
+            }
             _ if hosts && self.wants_own() => {
                 Err("--set, --ledger and --config are for an engine of this process: use neither with --host")
             }
             None if hosts => Err("--host needs a command: for the console, use `--target ssh://HOST`"),
-            Some(command) if hosts && command.needs_no_target() => {
-                Err("this command is about this machine alone, so --host cannot be used with it")
-            }
             Some(Command::Verb(Common::Metrics(metrics))) if hosts && metrics.textfile.is_some() => {
                 Err("--textfile names one file, so --host cannot be used with it")
             }
@@ -207,7 +210,8 @@ impl Args {
     /// Whether an option is for an engine of this process.
     pub fn wants_own(&self) -> bool {
         let config = self.command.as_ref().and_then(Command::config);
-        !self.set().is_empty() || self.ledger().is_some() || config.is_some()
+        let finds = matches!(&self.command, Some(Command::Profile(profile)) if profile.runs());
+        finds || !self.set().is_empty() || self.ledger().is_some() || config.is_some()
     }
 
     /// The value of every `--set`, those before the command first.
@@ -221,7 +225,8 @@ impl Args {
                 | Command::Why(_)
                 | Command::Posture(_)
                 | Command::Rules(_)
-                | Command::Shim(_),
+                | Command::Shim(_)
+                | Command::Profile(_),
             ) => &[][..],
             #[cfg(feature = "console")]
             Some(Command::Keys | Command::Console(_)) => &[][..],
@@ -256,7 +261,8 @@ impl Command {
             | Self::Why(_)
             | Self::Posture(_)
             | Self::Rules(_)
-            | Self::Shim(_) => None,
+            | Self::Shim(_)
+            | Self::Profile(_) => None,
             #[cfg(feature = "console")]
             Self::Keys | Self::Console(_) => None,
         }
@@ -281,7 +287,9 @@ impl Command {
     fn needs_no_target(&self) -> bool {
         match self {
             Self::Verb(verb) => matches!(verb, Common::Mask(_)),
-            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) | Self::Rules(_) | Self::Shim(_) => true,
+            Self::Serve(_) | Self::Bridge(_) | Self::Posture(_) | Self::Rules(_) | Self::Shim(_) | Self::Profile(_) => {
+                true
+            }
             // They read files unless a daemon is named.
             Self::Log(_) | Self::Why(_) => false,
             #[cfg(feature = "console")]

@@ -23,6 +23,7 @@ pub mod over_ssh;
 pub mod posture;
 mod printer;
 pub mod probe;
+mod profile;
 mod rehearse;
 mod request;
 pub mod rules;
@@ -195,6 +196,9 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
 }
 
 fn perform(asker: &Asker, command: &Command) -> Verdict {
+    if let Command::Profile(profile) = command {
+        return asker.profile(profile);
+    }
     // `Command::Keys` needs no engine and is handled earlier.
     let Some(verb) = command.verb() else { return Verdict::Usage };
     // Reading a knob needs no description of the target.

@@ -58,7 +58,7 @@ impl Asker {
     }
 
     /// Submits one command; `None` if a signal came first.
-    fn one(&self, command: Command) -> Option<Result<Reply, ControlError>> {
+    pub(super) fn one(&self, command: Command) -> Option<Result<Reply, ControlError>> {
         let answer = Arc::new(Mutex::new(None));
         let store = answer.clone();
         let each = move |reply| *store.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);

@@ -12,6 +12,7 @@ pub mod config;
 mod dispatch;
 pub mod event_json;
 pub mod export;
+pub mod finder;
 pub mod from_json;
 pub mod host;
 pub mod json_source;

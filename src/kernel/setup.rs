@@ -66,7 +66,7 @@ impl Tracing {
 }
 
 /// The name of this process's instance: its pid and start time, which together name one process.
-fn name() -> String {
+pub(super) fn name() -> String {
     let pid = std::process::id();
     let start = Task::of(pid.cast_signed()).map_or(0, |task| task.start_time);
     format!("{NAME}{pid}-{start}")
@@ -119,7 +119,7 @@ pub(super) fn start(now: impl Fn() -> u64) -> Result<Tracing, NoTrace> {
 }
 
 /// Opens tracefs, and removes what was left there.
-fn open() -> Result<Tracefs, NoTrace> {
+pub(super) fn open() -> Result<Tracefs, NoTrace> {
     let tracefs = Tracefs::open().map_err(NoTrace::of)?;
     match remove_left_behind(&tracefs) {
         Err(error) if error.errno == Errno::ENOENT => Err(NoTrace::LockedDown),

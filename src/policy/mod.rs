@@ -4,6 +4,7 @@
 pub mod asker;
 pub mod authorize;
 pub mod completion;
+pub mod finder;
 pub mod gate;
 pub mod kernel_ask;
 pub mod kernel_write;

@@ -218,7 +218,7 @@ pub fn number<T: TryFrom<u64>>(within: RangeInclusive<u64>) -> impl Fn(&str) -> 
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let wanted = "a number of seconds above 0, such as 2 or 0.5";
     let seconds: f64 = text.parse().map_err(|_| wanted.to_owned())?;
     Duration::try_from_secs_f64(seconds).ok().filter(|d| !d.is_zero()).ok_or_else(|| wanted.to_owned())

@@ -1,0 +1,108 @@
+//! What the finder says, for a person.
+
+use crate::abi::cap::CapMask;
+use crate::policy::finder::{
+    BASELINES, CONFIRMATIONS, Compared, Doubt, Found, How, Judge, MOST_CAPABILITIES, MOST_RUNS, Refusal,
+};
+
+/// The words of a result.
+pub const fn verdict(found: &Found) -> &'static str {
+    match found {
+        Found::Needs { .. } => "found",
+        Found::NotConclusive(_) => "not conclusive",
+        Found::Refused(_) => "refused",
+    }
+}
+
+/// The names of a set, with commas; `none` if it is empty.
+pub fn names(set: CapMask) -> String {
+    let all: Vec<String> = set.iter().map(|cap| cap.name()).collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}
+
+/// Why there is no result, and what to do; `None` if there is one.
+pub fn why(found: &Found, resets: bool) -> Option<(String, String)> {
+    match found {
+        Found::Needs { .. } => None,
+        Found::NotConclusive(doubt) => Some(doubted(doubt, resets)),
+        Found::Refused(refusal) => {
+            let (why, advice) = refused(*refusal);
+            Some((why, advice.to_owned()))
+        }
+    }
+}
+
+fn doubted(doubt: &Doubt, resets: bool) -> (String, String) {
+    let why = match doubt {
+        Doubt::Differs(at) => {
+            format!("with every capability, run {at} of {BASELINES} ended in another way than the first one")
+        }
+        Doubt::Drifts => "with every capability it ended in another way after the search than before".to_owned(),
+        Doubt::MadeByFirstRun => {
+            "without any capability it failed before the first run with all of them, and ends the same \
+                                  since: that run may have made what later runs only find"
+                .to_owned()
+        }
+        Doubt::FailsInAnotherWay => {
+            "without any capability it failed in another way before the first run with all of them \
+                                     than after it: that run may have made what later runs only find"
+                .to_owned()
+        }
+        Doubt::UsedOnce(set) => {
+            format!("the first run with every capability used {}, and no later run did", names(*set))
+        }
+        Doubt::Changed(changes) => format!("the machine is not as before the first run: {}", changes.join("; ")),
+        Doubt::Unsteady(set, others) => {
+            format!("with {}, {others} of {CONFIRMATIONS} runs ended in another way", names(*set))
+        }
+    };
+    let advice = match (doubt, resets) {
+        (Doubt::Unsteady(..), _) => "run it again; if it stays so, its end does not depend on capabilities alone",
+        (_, false) => "give a program that undoes each run: --reset PROGRAM",
+        (_, true) => "the reset must undo all that the program does, and nothing else may change it meanwhile",
+    };
+    (why, advice.to_owned())
+}
+
+fn refused(refusal: Refusal) -> (String, &'static str) {
+    match refusal {
+        Refusal::TimesOut => (
+            "with every capability it did not end in time".to_owned(),
+            "give a longer --timeout, or arguments with which it ends by itself",
+        ),
+        Refusal::PrintsSets => (
+            "its output changes with each capability that is taken away, whichever that is: it shows its own sets"
+                .to_owned(),
+            "give a program, or arguments, whose output shows what it does and not what it may do",
+        ),
+        Refusal::TooMany => (
+            format!(
+                "it seems to need more than {MOST_CAPABILITIES} capabilities: its end may depend on the sets themselves"
+            ),
+            "split what it does into smaller programs, and look at each of them",
+        ),
+        Refusal::TooManyRuns => (
+            format!("{MOST_RUNS} runs do not suffice: its end may depend on the sets themselves"),
+            "split what it does into smaller programs, and look at each of them",
+        ),
+    }
+}
+
+/// By what two ends were compared: `exit status 0, stdout, stderr with numbers aside`, and what was not judged.
+pub fn judged(judge: &Judge) -> (String, Vec<&'static str>) {
+    let mut parts = vec![match judge.how() {
+        How::Exited(code) => format!("exit status {code}"),
+        How::Killed(signal) => format!("signal {signal}"),
+        // A program that cannot be run has no result.
+        How::TimedOut | How::NotExecuted(_) => "its end".to_owned(),
+    }];
+    let mut varies = Vec::new();
+    for (text, compared) in judge.texts() {
+        match compared {
+            Compared::Exactly => parts.push(text.name().to_owned()),
+            Compared::Folded => parts.push(format!("{} with numbers aside, since these vary", text.name())),
+            Compared::Not => varies.push(text.name()),
+        }
+    }
+    (parts.join(", "), varies)
+}

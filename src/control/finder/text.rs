@@ -88,6 +88,17 @@ fn refused(refusal: Refusal) -> (String, &'static str) {
     }
 }
 
+/// The profile that gives a program just this set: a file of profiles.d.
+pub fn profile(argv: &str, runs: usize, set: CapMask, judge: &Judge) -> String {
+    let all: Vec<String> = set.iter().map(|cap| cap.name()).collect();
+    let all = if all.is_empty() { "none".to_owned() } else { all.join(" ") };
+    let (by, _) = judged(judge);
+    format!(
+        "# the least that this needs: {argv}\n# found by {runs} runs with the same {by}\n# capabilities alone do not confine \
+         uid 0: add a user, paths or a read-only root\ncapabilities = {all}\n"
+    )
+}
+
 /// By what two ends were compared: `exit status 0, stdout, stderr with numbers aside`, and what was not judged.
 pub fn judged(judge: &Judge) -> (String, Vec<&'static str>) {
     let mut parts = vec![match judge.how() {
@@ -105,4 +116,47 @@ pub fn judged(judge: &Judge) -> (String, Vec<&'static str>) {
         }
     }
     (parts.join(", "), varies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::cap::Capability;
+    use crate::policy::finder::End;
+
+    #[test]
+    fn each_end_without_a_result_says_why_and_what_to_do() {
+        let set = CapMask::only(Capability::SETPCAP);
+        let doubts = [
+            Doubt::Differs(2),
+            Doubt::Drifts,
+            Doubt::MadeByFirstRun,
+            Doubt::FailsInAnotherWay,
+            Doubt::UsedOnce(set),
+            Doubt::Changed(vec!["the module dummy is loaded".into()]),
+            Doubt::Unsteady(set, 3),
+        ];
+        let refusals = [Refusal::TimesOut, Refusal::PrintsSets, Refusal::TooMany, Refusal::TooManyRuns];
+        let all = doubts.map(Found::NotConclusive).into_iter().chain(refusals.map(Found::Refused));
+        let mut seen = std::collections::HashSet::new();
+        for found in all {
+            let (text, advice) = why(&found, false).unwrap();
+            assert!(!text.ends_with('.') && !advice.is_empty() && seen.insert(text.clone()), "{text}");
+        }
+        let advice = |resets| why(&Found::NotConclusive(Doubt::Differs(2)), resets).unwrap().1;
+        assert!(advice(false).contains("--reset PROGRAM") && !advice(true).contains("--reset PROGRAM"));
+    }
+
+    #[test]
+    fn what_varies_is_not_among_what_was_judged() {
+        let end = |stdout: &str, stderr: &str| End {
+            how: How::Exited(3),
+            check: None,
+            texts: [stdout.into(), stderr.into(), Vec::new(), Vec::new()],
+        };
+        let judge = Judge::of(&[&end("a", "at 1"), &end("b", "at 22")]).unwrap();
+        let (by, varies) = judged(&judge);
+        assert_eq!(by, "exit status 3, stderr with numbers aside, since these vary");
+        assert_eq!(varies, ["stdout"]);
+    }
 }

@@ -131,13 +131,15 @@ impl Judge {
     }
 }
 
-/// The text with each row of decimal digits as one `0`.
+/// The text with each row of decimal digits as one `0`, and each row of blanks as one: numbers are aligned by blanks.
 fn folded(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for byte in text {
         match byte {
             b'0'..=b'9' if out.last() == Some(&b'0') => {}
             b'0'..=b'9' => out.push(b'0'),
+            b' ' | b'\t' if out.last() == Some(&b' ') => {}
+            b'\t' => out.push(b' '),
             other => out.push(*other),
         }
     }
@@ -155,7 +157,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_varies_by_itself_is_folded_or_dropped_and_named() {
-        let runs = [end(0, "pid 12", "a"), end(0, "pid 9", "b"), end(0, "pid 7777", "a")];
+        let runs = [end(0, "pid 12", "a"), end(0, "pid 9", "b"), end(0, "pid  7777", "a")];
         let judge = Judge::of(&runs.each_ref()).unwrap();
         let texts: Vec<_> = judge.texts().collect();
         assert_eq!(texts, [(Text::Stdout, Compared::Folded), (Text::Stderr, Compared::Not)]);

@@ -1,12 +1,11 @@
-//! `khelper profile`: what a program may do.
+//! `khelper profile find`: asks, runs the search, and shows what it found.
 
-use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Subcommand;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Value, json};
@@ -15,93 +14,21 @@ use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::record::Record;
-use crate::abi::wait::WaitMode;
-use crate::control::finder::text::{judged, names, verdict, why};
+use crate::cli::exit::Verdict;
+use crate::cli::follow_log::explain;
+use crate::cli::output::say;
+use crate::cli::request::{Asker, fail};
+use crate::control::finder::text::{judged, names, profile, verdict, why};
 use crate::control::finder::{Failure, Finder, Programs, undo};
 use crate::control::terminate::kill_all;
 use crate::control::text::outcome;
-use crate::control::text::outcome::MASKS_AND_ROOT;
 use crate::control::{Call, Command, Reply};
 use crate::policy::finder::{Found, MOST_RUNS, Purpose};
-use crate::verbs::options::seconds;
 
-use super::exit::Verdict;
-use super::follow_log::explain;
-use super::output::say;
-use super::request::{Asker, fail};
-
-/// `profile`.
-#[derive(Debug, clap::Args)]
-pub struct Profile {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Find the fewest and weakest capabilities with which a program ends as it does with all of them
-    ///
-    /// The program runs up to 60 times, as root: without any capability, with all of them, and with fewer and fewer. Two
-    /// runs are the same if exit status, signal, stdout and stderr are. What varies with all capabilities is compared
-    /// without its numbers, or not at all, and named.
-    #[command(after_help = MASKS_AND_ROOT)]
-    Find(Find),
-}
-
-/// `profile find`.
-#[derive(Debug, clap::Args)]
-struct Find {
-    /// Run this after each run: its exit status and output are part of the result
-    #[arg(long, value_name = "PATH [ARG]", num_args = 1.., value_terminator = ";")]
-    check: Vec<OsString>,
-    /// Run this after each run, to undo it; without it, a program that leaves something behind has no result
-    #[arg(long, value_name = "PATH [ARG]", num_args = 1.., value_terminator = ";")]
-    reset: Vec<OsString>,
-    /// How long one run may take
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
-    timeout: Duration,
-    /// Do not ask before the first run
-    #[arg(long, short)]
-    yes: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-    /// The absolute path of the program, and its arguments
-    #[arg(value_name = "PATH [ARG]", last = true, required = true)]
-    argv: Vec<OsString>,
-}
-
-impl Profile {
-    /// Whether it runs programs through an engine of this process.
-    pub(super) const fn runs(&self) -> bool {
-        matches!(self.verb, Verb::Find(_))
-    }
-}
-
-impl Find {
-    fn call(&self, argv: &[OsString]) -> Option<Call> {
-        let (path, args) = argv.split_first()?;
-        Some(Call {
-            path: path.as_bytes().to_vec(),
-            args: args.iter().map(|arg| arg.as_bytes().to_vec()).collect(),
-            env: Vec::new(),
-            wait: WaitMode::PROC,
-            bset: None,
-            inheritable: None,
-            timeout: Some(self.timeout),
-        })
-    }
-}
+use super::Find;
 
 impl Asker {
-    /// `khelper profile`.
-    pub(super) fn profile(&self, profile: &Profile) -> Verdict {
-        match &profile.verb {
-            Verb::Find(find) => self.find(find),
-        }
-    }
-
-    fn find(&self, find: &Find) -> Verdict {
+    pub(super) fn find(&self, find: &Find) -> Verdict {
         let Some(program) = find.call(&find.argv) else { return Verdict::Usage };
         let (check, reset) = (find.call(&find.check), find.call(&find.reset));
         let mut finder = match Finder::new(Programs { program, check, reset: reset.clone() }) {
@@ -161,7 +88,7 @@ impl Asker {
             if self.ending.is_interrupted() {
                 return None;
             }
-            let mut fds = [PollFd::new(std::os::fd::AsFd::as_fd(&stdin), PollFlags::POLLIN)];
+            let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
             match poll(&mut fds, PollTimeout::from(100u8)) {
                 Ok(0) | Err(Errno::EINTR) => {}
                 _ => break,
@@ -183,8 +110,17 @@ impl Asker {
 
     fn found(&self, find: &Find, found: &Found, spent: &Spent) {
         let why = why(found, !find.reset.is_empty());
+        let argv = argv_text::join(find.argv.iter().map(|arg| arg.as_bytes()));
+        let text = match found {
+            Found::Needs { set, judge, .. } => Some(profile(&argv, spent.runs, *set, judge)),
+            _ => None,
+        };
         if find.json {
-            self.json(&spent.object(found, why));
+            self.json(&spent.object(found, why, text));
+            return;
+        }
+        if let (true, Some(text)) = (find.profile_text, &text) {
+            self.answers.write(text.as_bytes(), b"");
             return;
         }
         let lines = match (found, why) {
@@ -203,9 +139,17 @@ impl Asker {
             // Only what is needed has no reason.
             (_, None) => Vec::new(),
         };
+        if find.profile_text {
+            // There is none, and nothing else may be taken for it.
+            lines.iter().for_each(|line| say(line));
+            return;
+        }
         lines.iter().for_each(|line| self.answers.line(line));
         let seen = if spent.traced { "" } else { "; the kernel does not tell which capabilities are used" };
         self.answers.line(&format!("runs      {} in {:.1} s{seen}", spent.runs, spent.time.as_secs_f64()));
+        if let Some(text) = text {
+            self.answers.line(&format!("\n{}", text.trim_end()));
+        }
     }
 
     /// Says why there is no result. What a run has done is undone even after ctrl-c.
@@ -246,7 +190,7 @@ struct Spent {
 }
 
 impl Spent {
-    fn object(&self, found: &Found, why: Option<(String, String)>) -> Value {
+    fn object(&self, found: &Found, why: Option<(String, String)>, profile: Option<String>) -> Value {
         let mut object = json!({
             "v": 1,
             "verdict": verdict(found).replace(' ', "_"),
@@ -261,6 +205,7 @@ impl Spent {
             object["mask"] = json!(set);
             object["judged"] = json!(by);
             object["varies"] = json!(varies);
+            object["profile"] = json!(profile);
             object["refused"] = json!(list(*missed));
         }
         if let Some((why, advice)) = why {

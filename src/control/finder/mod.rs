@@ -118,7 +118,7 @@ impl Finder {
 
     fn one(&self, run: &mut dyn Runs, set: CapMask) -> Result<Run, Failure> {
         let exactly = Some(MaskExpr::Exactly(set));
-        let call = Call { bset: exactly.clone(), inheritable: exactly, ..self.programs.program.clone() };
+        let call = Call { bset: exactly, inheritable: exactly, ..self.programs.program.clone() };
         let traced = self.checks.as_ref().filter(|checks| checks.begin());
         let record = ended(run(call))?;
         let checked = record.pid.and_then(|pid| traced?.of(pid));

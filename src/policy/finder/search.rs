@@ -11,7 +11,8 @@ use crate::abi::cap::{CapMask, Capability};
 pub fn next(plan: &Plan, runs: &[Run]) -> Next {
     let mut search = Search { plan, runs: runs.iter(), count: 0, tried: HashMap::new() };
     match search.decide() {
-        Ok(found) | Err(Stop::Found(found)) => Next::Done(found),
+        Ok(found) => Next::Done(found),
+        Err(Stop::Found(found)) => Next::Done(*found),
         Err(Stop::Run(purpose, set)) => Next::Run(purpose, set),
     }
 }
@@ -21,18 +22,18 @@ enum Stop {
     /// This run is missing.
     Run(Purpose, CapMask),
     /// It is over early.
-    Found(Found),
+    Found(Box<Found>),
 }
 
 impl From<Doubt> for Stop {
     fn from(doubt: Doubt) -> Self {
-        Self::Found(Found::NotConclusive(doubt))
+        Self::Found(Box::new(Found::NotConclusive(doubt)))
     }
 }
 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
-        Self::Found(Found::Refused(refusal))
+        Self::Found(Box::new(Found::Refused(refusal)))
     }
 }
 

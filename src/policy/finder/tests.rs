@@ -167,7 +167,7 @@ fn a_program_that_prints_its_sets_is_refused() {
 fn a_program_that_fails_now_and_then_has_no_result() {
     let sometimes = |at: usize, set: CapMask| match at {
         0..20 => needs(vec![caps(&["chown"])])(at, set),
-        _ if at % 3 == 0 => bad(),
+        _ if at.is_multiple_of(3) => bad(),
         _ => good(),
     };
     let (found, _) = simulated(sometimes).find();

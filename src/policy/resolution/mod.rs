@@ -11,6 +11,8 @@ mod index;
 mod lookup;
 mod modprobe_d;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use index::{Index, Malformed};
 pub use lookup::{Module, Tree};

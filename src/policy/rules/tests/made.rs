@@ -74,6 +74,24 @@ fn learned_rules_say_who_asked_how_often_and_on_how_many_days() {
     assert!(!text.contains("$(") && !text.contains("fs-*"), "{text}");
 }
 
+#[test]
+fn learned_rules_are_ready_after_many_requests_of_which_the_last_ones_brought_nothing_new() {
+    let mut learner = Learner::default();
+    let mut ask = |from: u32, to: u32, same: bool| {
+        for n in from..to {
+            let name = if same { "same".to_owned() } else { format!("m{n}") };
+            learner.add(name.as_bytes(), &by(0, None), 1);
+        }
+        (learner.is_ready(), learner.new_of_last())
+    };
+    assert_eq!(ask(0, 2_000, true), (false, 0), "too few");
+    assert_eq!(ask(2_000, 10_000, true), (true, 0));
+    assert_eq!(ask(10_000, 10_001, false), (true, 1));
+    assert_eq!(ask(10_001, 10_002, false), (false, 2));
+    assert_eq!(ask(10_002, 11_000, true), (false, 2));
+    assert_eq!(ask(11_000, 11_001, true), (true, 1), "the first of the two is not among the last 1,000");
+}
+
 /// A request: the name, the uid, and the unit if there is one.
 type Ask = (String, u32, Option<Attribution>);
 

@@ -159,7 +159,8 @@ fn words(known: CapMask, line: &Line, times: &mut Times) -> Option<String> {
     }
 }
 
-fn object(line: &Line) -> Option<String> {
+/// A line as one JSON object; `None` for a line about the ledger itself.
+pub(super) fn object(line: &Line) -> Option<String> {
     let source = Source::new(&line.target, line.run);
     match &line.item {
         Item::Ended(record) => serde_json::to_string(&Entry::of(record, &source)).ok(),

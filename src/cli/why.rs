@@ -5,18 +5,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde_json::json;
+
 use crate::abi::escape::screen;
 use crate::abi::record::Kind;
-use crate::control::ledger_view::{Told, What, Which, WhyRequest};
+use crate::control::ledger_view::{Recorded, Told, What, Which, WhyRequest};
+use crate::control::record_json::V;
 use crate::control::target::Target;
 use crate::control::text::log::Times;
 use crate::control::{Command, Reply, text};
 use crate::ledger::line::time;
-use crate::ledger::view;
+use crate::ledger::{recorded, view};
 
 use super::Caller;
 use super::log::{open, passed_over};
 use super::output::{Answers, say};
+use super::printer;
 use super::request::fail;
 
 /// `why`.
@@ -28,6 +32,9 @@ pub struct Why {
     /// Print times in UTC instead of the local time zone
     #[arg(long)]
     pub utc: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
     /// A module or a program, the number of a request as '#ID', or the process of a helper or a requester as pid:PID
     #[arg(value_name = "NAME|#ID|pid:PID", value_parser = parser())]
     pub what: Which,
@@ -88,6 +95,10 @@ fn tell(args: &Why, told: &Told) -> u8 {
     let mut times = Times::new(SystemTime::now(), args.utc);
     let answers = Answers::default();
     let story = text::why::story(record, times.text(record.wall), line.known);
+    if args.json {
+        answers.line(&object(told, line, &story));
+        return answers.code(0);
+    }
     story.iter().for_each(|line| answers.line(line));
     if let (Some(alive), Some(pid)) = (told.alive, record.pid) {
         answers.line(&text::why::still(alive, pid));
@@ -102,6 +113,20 @@ fn tell(args: &Why, told: &Told) -> u8 {
         say(&text::why::earlier(told.earlier, record.kind == Kind::Module, record.title()));
     }
     answers.code(0)
+}
+
+/// The sentences and the record, what operators did to the request, and how many earlier ones fit.
+fn object(told: &Told, line: &Recorded, story: &[String]) -> String {
+    let object = |line: &Recorded| printer::object(&recorded::line(line.clone()));
+    let acts: Vec<String> = told.acts.iter().filter_map(object).collect();
+    format!(
+        r#"{{"v":{V},"story":{},"record":{},"alive":{},"acts":[{}],"earlier":{}}}"#,
+        json!(story),
+        object(line).unwrap_or_default(),
+        json!(told.alive),
+        acts.join(","),
+        told.earlier
+    )
 }
 
 #[cfg(test)]

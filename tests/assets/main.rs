@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod completion;
+mod exit;
 mod man;
 
 use std::collections::BTreeMap;
@@ -47,7 +48,17 @@ fn every_command_and_option_is_in_them() {
         }
     }
     let console = text("man/khelper.1");
-    for wanted in ["console.toml", "NO_COLOR", "LC_ALL", "SECURITY", "EXIT STATUS", "ask for a module"] {
+    for wanted in [
+        "console.toml",
+        "NO_COLOR",
+        "LC_ALL",
+        "SECURITY",
+        "EXIT STATUS",
+        "ask for a module",
+        "rules.d",
+        "shim.sock",
+        "last\\-good",
+    ] {
         assert!(console.contains(wanted), "{wanted}");
     }
     let help = khelper::cli::definition().render_help().to_string();
@@ -58,6 +69,22 @@ fn every_command_and_option_is_in_them() {
     for key in khelper::abi::knob::Key::ALL {
         assert!(console.contains(key.name()), "{key}");
     }
+}
+
+/// A page has no section twice, and a command's page says what it ends with.
+#[test]
+fn every_section_is_on_a_page_once() {
+    for (name, text) in made() {
+        let text = String::from_utf8(text).unwrap();
+        let mut titles: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+        let all = titles.len();
+        titles.sort_unstable();
+        titles.dedup();
+        assert_eq!(titles.len(), all, "{}: {titles:?}", name.display());
+        assert!(name.extension().unwrap() == "5" || titles.contains(&"EXIT STATUS"), "{}", name.display());
+    }
+    let page = String::from_utf8(made()[Path::new("man/khelper-why.1")].clone()).unwrap();
+    assert!(page.contains(".SH EXIT STATUS\n.TP\n\\fB0\\fR\nthe request was explained\n"), "{page}");
 }
 
 /// khelper(1) describes the fields of a record, all of them and in their order.

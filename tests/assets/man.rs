@@ -86,13 +86,30 @@ pub fn pages() -> Vec<(String, Vec<u8>)> {
         let section = section(command.get_name());
         let mut text = render(command, &name, section);
         text.push_str(&added(command.get_name()));
-        text.push_str(".SH EXIT STATUS\nSee \\fBkhelper\\fR(1).\n.SH SEE ALSO\n\\fBkhelper\\fR(1)\n");
-        pages.push((format!("{name}.{section}"), ascii(&text)));
+        text.push_str(&table("EXIT STATUS", &super::exit::rows(command.get_name())));
+        text.push_str(".PP\nSee \\fBkhelper\\fR(1) for which code several results give.\n");
+        text.push_str(".SH SEE ALSO\n\\fBkhelper\\fR(1)\n");
+        pages.push((format!("{name}.{section}"), ascii(&merged(&text))));
     }
     for name in FORMATS {
         pages.push((format!("{name}.5"), ascii(&format!(".TH {name} 5\n{}", added(name)))));
     }
     pages
+}
+
+/// A page in which sections of the same title are one, at the place of the first.
+fn merged(text: &str) -> String {
+    let mut parts = text.split("\n.SH ");
+    let head = parts.next().unwrap_or_default().to_owned();
+    let mut sections: Vec<(&str, String)> = Vec::new();
+    for (title, body) in parts.map(|part| part.split_once('\n').unwrap_or((part, ""))) {
+        match sections.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, known)) => *known += &format!("\n.PP\n{}", body.strip_prefix(".PP\n").unwrap_or(body)),
+            None => sections.push((title, body.to_owned())),
+        }
+    }
+    let text: String = sections.iter().map(|(title, body)| format!("\n.SH {title}\n{body}")).collect();
+    (head + &text).trim_end().to_owned() + "\n"
 }
 
 /// The sections that are written by hand for this command; empty if there are none.

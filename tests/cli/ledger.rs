@@ -7,6 +7,7 @@ use khelper::sys::process;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::{Ran, is_root, khelper, run};
 
@@ -129,6 +130,23 @@ fn why_tells_the_newest_request_that_fits() {
         let ran = kept.why(unknown);
         assert_eq!((ran.exits(1).text(), ran.stderr.lines().count()), ("", 1));
     }
+}
+
+#[test]
+fn why_as_json_has_the_sentences_and_the_record() {
+    let kept = day();
+    let json = |what: &str| run(["why", "--utc", "--json", "--ledger", &kept.path(), what]);
+    let good = json("good");
+    assert_eq!((good.exits(0).text().lines().count(), &*good.stderr), (1, ""));
+    let good = good.record();
+    assert_eq!((good["v"].as_u64(), good["earlier"].as_u64(), &good["alive"]), (Some(1), Some(1), &Value::Null));
+    assert_eq!((good["record"]["id"].as_u64(), good["record"]["exit_code"].as_u64()), (Some(3), Some(1)));
+    let story: Vec<&str> = good["story"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!(story.join("\n") + "\n", kept.why("good").text());
+    let evil = json("#2").record();
+    assert_eq!((&evil["record"]["module"], &evil["record"]["errno"]), (&"evil\u{1b}".into(), &"EPERM".into()));
+    assert!(evil["story"].to_string().contains("Not run: khelper.deny has `evil*`"), "{evil}");
+    assert_eq!(json("nobody").exits(1).text(), "");
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Far {
         let config = format!(
             "HostKey {0}/key\nAuthorizedKeysFile {0}/key.pub\nStrictModes no\nUsePAM no\nPidFile none\n\
              PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n\
-             SetEnv PATH={0}/bin:/usr/bin:/bin\n",
+             SetEnv PATH={0}/bin\n",
             folder.display()
         );
         fs::write(path("config"), config).unwrap();

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cap::CapMask;
+use super::profile::Profile;
+pub use super::profile::Rlimit;
 
 /// What the name of a helper's own cgroup begins with; the number of its request follows.
 pub const HELPER_CGROUP: &str = "helper-";
@@ -189,17 +191,6 @@ impl PartialEq for Stdin {
 }
 impl Eq for Stdin {}
 
-/// A resource limit for one helper: `RLIMIT_*` number, soft, hard (getrlimit(2)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rlimit {
-    /// The kernel's number (`libc::RLIMIT_CORE` and its like).
-    pub resource: u32,
-    /// Soft limit.
-    pub soft: u64,
-    /// Hard limit.
-    pub hard: u64,
-}
-
 /// What the init hook sees and may change (UMH-6). The sets can only be narrowed.
 #[derive(Debug)]
 pub struct ChildSetup {
@@ -285,6 +276,8 @@ pub struct LaunchSpec {
     pub wait_loaded: bool,
     /// Whether the helper gets `no_new_privs` (UMH-11).
     pub no_new_privs: bool,
+    /// What it is confined to, besides the masks. What cannot be applied ends the launch.
+    pub profile: Option<Arc<Profile>>,
 }
 
 /// The sets that a worker is narrowed to (computed by `policy::masks`, applied by `sys`).

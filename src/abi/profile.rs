@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cap::CapMask;
-use super::launch_spec::Rlimit;
 
 /// What a helper is confined to. What a profile does not name stays as it is without it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +51,17 @@ pub struct Sets {
     pub permitted: CapMask,
     /// The ambient set.
     pub ambient: CapMask,
+}
+
+/// A resource limit for one helper: `RLIMIT_*` number, soft, hard (getrlimit(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rlimit {
+    /// The kernel's number (`libc::RLIMIT_CORE` and its like).
+    pub resource: u32,
+    /// Soft limit.
+    pub soft: u64,
+    /// Hard limit.
+    pub hard: u64,
 }
 
 /// Files and folders with everything below them.

@@ -131,7 +131,11 @@ fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Arc<Record>, ControlE
     let info = SubprocessInfo::setup(Some(call.path), argv, env)
         .map_err(|error| ControlError::Value { key: "call".into(), error })?;
     let own = own_masks(engine, call.bset, call.inheritable);
-    Ok(engine.call_usermodehelper_with(info, call.wait, &CallOptions { own, timeout: call.timeout, ask }))
+    Ok(engine.call_usermodehelper_with(
+        info,
+        call.wait,
+        &CallOptions { own, timeout: call.timeout, ask, profile: None },
+    ))
 }
 
 fn probe(

@@ -18,7 +18,7 @@ use crate::sys::linux::LinuxHost;
 use super::actors::Actors;
 use super::gate::Gatekeeper;
 use super::handle::Engine;
-use super::inner::{Inner, RuleHook, SecurityHook};
+use super::inner::{Inner, ProfileHook, RuleHook, SecurityHook};
 use super::pools::Pools;
 use super::registry::Registry;
 use super::sink::Sink;
@@ -52,6 +52,7 @@ pub struct Builder {
     fix_sigchld: bool,
     hook: Option<SecurityHook>,
     rules: Option<RuleHook>,
+    profiles: Option<ProfileHook>,
     text_budget: Option<usize>,
     sink: Option<Arc<dyn RecordSink>>,
     sink_queue: Option<usize>,
@@ -139,6 +140,14 @@ impl Builder {
         self
     }
 
+    /// Looks up the profiles that rules name ([`crate::abi::profile`]). Where a rule names one that is not there, nothing is
+    /// started (`EPERM`).
+    #[must_use]
+    pub fn profiles(mut self, profiles: ProfileHook) -> Self {
+        self.profiles = Some(profiles);
+        self
+    }
+
     /// Starts the engine. The calling thread starts the workers that serve threads in its own state: the same
     /// capability sets, namespaces, root and so on. A thread in another state starts other workers when it makes a call
     /// (UMH-10). The gate opens last (GATE-1).
@@ -180,6 +189,7 @@ impl Builder {
             pools: Pools::new(),
             hook: self.hook,
             rules: self.rules,
+            profiles: self.profiles,
             helper_limits: self.helper_limits.into(),
             helper_cgroups: self.helper_cgroups,
             probe: self.probe,

@@ -10,6 +10,7 @@ use crate::abi::cap::CapSets;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::mask::Masks;
 use crate::abi::mutation::{self, Mutation};
+use crate::abi::profile::Profile;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::completion::{End, OnCancel, OnComplete};
@@ -32,6 +33,8 @@ pub(super) struct Call {
     timed: bool,
     /// The call's own masks, if any.
     pub(super) own: Option<Masks>,
+    /// What the helper is confined to.
+    pub(super) profile: Option<Arc<Profile>>,
     /// The requester.
     pub(super) requester: Arc<Actor>,
     pub(super) state: Arc<Monitor<CallState>>,
@@ -73,7 +76,15 @@ impl Call {
             over: false,
         };
         let timed = how.timeout.is_some();
-        Arc::new(Self { id, module: how.module, timed, own: how.own, requester, state: Monitor::new(state) })
+        Arc::new(Self {
+            id,
+            module: how.module,
+            timed,
+            own: how.own,
+            profile: how.profile.clone(),
+            requester,
+            state: Monitor::new(state),
+        })
     }
 
     /// The record so far, with the output so far.

@@ -38,6 +38,7 @@ pub(super) fn failure_of(host: &dyn Host, failure: LaunchFailure, path: &[u8]) -
         }
         LaunchFailure::Image(flaw) => Failure { outcome: Outcome::ExecFailed, error: image_error(flaw, path) },
         LaunchFailure::NotConfined => not_confined(),
+        LaunchFailure::Profile(e) => not_applied(&e),
         LaunchFailure::Process(e) => Failure { outcome: Outcome::ExecFailed, error: no_process(&e) },
     }
 }
@@ -48,6 +49,14 @@ pub(super) fn not_confined() -> Failure {
     let advice = "nothing was started: prctl(2), capset(2) or reading the sets back is forbidden here, most likely by a \
                   seccomp filter";
     Failure::new(Outcome::Refused, Stage::Enforce, Errno::EPERM, why, advice)
+}
+
+/// The error when a part of a helper's profile could not be applied.
+fn not_applied(e: &SysError) -> Failure {
+    let errno = if e.errno == Errno::from_raw(0) { Errno::EPERM } else { e.errno };
+    let why = format!("the helper's profile cannot be applied: {}: {}", e.what, errno.desc());
+    let advice = "nothing was started: give this process the privilege for it, or change the profile";
+    Failure::new(Outcome::Refused, Stage::Enforce, errno, why, advice)
 }
 
 /// The error when the thread `what` could not be started.

@@ -34,6 +34,7 @@ use crate::abi::event::EventKind;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, Provenance};
 use crate::abi::log::{Holdout, LogKind};
+use crate::abi::profile::Profile;
 use crate::abi::record::{Kind, Outcome, Record, State};
 
 /// An embedder's security hook, called after `khelper.deny` and `khelper.allow` have allowed a request (REQ-2). An
@@ -42,6 +43,9 @@ pub type SecurityHook = Arc<dyn Fn(&ModuleName, &Actor) -> Result<(), Errno> + S
 
 /// Decides by rules, after `khelper.deny` and `khelper.allow`, and before the security hook. A panic in it refuses.
 pub type RuleHook = Arc<dyn Fn(Wanted<'_>, &Actor) -> Decision + Send + Sync>;
+
+/// The profile of this name, as rules name it; `None` if there is none. A panic in it refuses.
+pub type ProfileHook = Arc<dyn Fn(&str) -> Option<Arc<Profile>> + Send + Sync>;
 
 pub(super) struct Inner {
     pub(super) host: Arc<dyn Host>,
@@ -59,6 +63,7 @@ pub(super) struct Inner {
     pub(super) pools: Pools<Arc<Call>>,
     pub(super) hook: Option<SecurityHook>,
     pub(super) rules: Option<RuleHook>,
+    pub(super) profiles: Option<ProfileHook>,
     /// The resource limits of every helper, besides this process's own.
     pub(super) helper_limits: Box<[Rlimit]>,
     /// The cgroup in which every helper gets one of its own.

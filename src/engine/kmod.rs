@@ -23,6 +23,7 @@ use super::slots::Waited;
 use super::sysctl::Values;
 use crate::abi::event::EventKind;
 use crate::abi::log::LogKind;
+use crate::abi::profile::Profile;
 use crate::abi::record::{Args, Kind, Outcome, Record};
 
 /// The most bytes of a module name that a record keeps.
@@ -41,6 +42,9 @@ impl Drop for Slot<'_> {
         self.inner.emit(EventKind::Released { id: self.id });
     }
 }
+
+/// The profile that a rule names.
+type Confined = Option<Arc<Profile>>;
 
 /// Why a request got no slot.
 enum NoSlot {
@@ -61,7 +65,7 @@ impl Inner {
             return self.end_without_process(record, Outcome::Refused, Some(&error));
         }
         caller.begins(record.id);
-        let slot = match self.admit(name, &values, &record, caller, &cancel) {
+        let (slot, profile) = match self.admit(name, &values, &record, caller, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
             Err(NoSlot::Cancelled) => return self.give_up(record),
@@ -77,7 +81,7 @@ impl Inner {
                 return self.end_without_process(record, Outcome::Refused, Some(&error));
             }
         };
-        let how = How { module: true, own: None, timeout: None, wait: mode };
+        let how = How { module: true, own: None, profile, timeout: None, wait: mode };
         let answer = self.exec(info, record, &how, values.era, [&cancel, &caller.cancel]);
         if mutation::is(Mutation::SlotLeaked) && answer.abandoned {
             std::mem::forget(slot);
@@ -95,7 +99,7 @@ impl Inner {
         record: &Record,
         caller: &Caller,
         cancel: &Cancel,
-    ) -> Result<Slot<'_>, NoSlot> {
+    ) -> Result<(Slot<'_>, Confined), NoSlot> {
         if values.era == Era::Current && values.path.is_empty() {
             return Err(refused(
                 Stage::Path,
@@ -106,12 +110,12 @@ impl Inner {
         }
         let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.why(), e.advice()))?;
         self.not_within().map_err(NoSlot::Refused)?;
-        self.judge(&name, values, record)?;
-        self.take_slot(&name, values, record.id, [cancel, &caller.cancel])
+        let profile = self.judge(&name, values, record)?;
+        Ok((self.take_slot(&name, values, record.id, [cancel, &caller.cancel])?, profile))
     }
 
     /// Checks the allow and deny lists and the rules, then calls the embedder's security hook (REQ-2). A panic in the hook refuses.
-    fn judge(&self, name: &ModuleName, values: &Values, record: &Record) -> Result<(), NoSlot> {
+    fn judge(&self, name: &ModuleName, values: &Values, record: &Record) -> Result<Confined, NoSlot> {
         judge_name(&values.allow, &values.deny, name.as_bytes()).map_err(|why| {
             refused(
                 Stage::Hook,
@@ -120,10 +124,10 @@ impl Inner {
                 "change khelper.allow or khelper.deny if this module may be requested",
             )
         })?;
-        self.judge_by_rules(Wanted::Module(name.as_bytes()), record).map_err(NoSlot::Refused)?;
-        let Some(hook) = &self.hook else { return Ok(()) };
+        let profile = self.judge_by_rules(Wanted::Module(name.as_bytes()), record).map_err(NoSlot::Refused)?;
+        let Some(hook) = &self.hook else { return Ok(profile) };
         let verdict = catch_unwind(AssertUnwindSafe(|| hook(name, &record.actor))).unwrap_or(Err(Errno::ECANCELED));
-        verdict.map_err(|errno| {
+        verdict.map(|()| profile).map_err(|errno| {
             refused(
                 Stage::Hook,
                 errno,

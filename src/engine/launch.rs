@@ -23,7 +23,8 @@ use super::inner::Inner;
 use super::narrowing::{Narrowed, NextStep};
 use super::signal::OnHost;
 use super::sysctl::Values;
-use crate::abi::log::LogKind;
+use crate::abi::log::{Level, LogKind};
+use crate::abi::profile::Profile;
 use crate::abi::record::Outcome;
 
 impl Inner {
@@ -76,6 +77,10 @@ impl Inner {
         let (path, argv) = self.program(call, values, info)?;
         let mut setup = ChildSetup::new(path, argv, plan, info.envp().to_vec());
         setup.rlimits = self.helper_limits.to_vec();
+        let profile = call.profile.clone();
+        if let Some(profile) = &profile {
+            setup.rlimits.extend(&profile.rlimits);
+        }
         run_init(info, &mut setup)?;
         if setup.argv().is_empty() && values.era == Era::Current {
             // The kernel has refused this since 5.18, at the same point: in exec, after the init hook (UMH-2).
@@ -102,10 +107,15 @@ impl Inner {
             // A helper without a waiting caller can outlive the engine, so its output goes to /dev/null (UMH-14).
             capture: matches!(wait, WaitMode::Proc { .. }),
             rlimits: setup.rlimits,
-            cgroup: self.helper_cgroups.as_ref().map(|below| helper_cgroup(below, call.id)),
+            cgroup: profile
+                .as_ref()
+                .and_then(|p| p.cgroup.as_ref())
+                .or(self.helper_cgroups.as_ref())
+                .map(|below| helper_cgroup(below, call.id)),
             session_keyring: setup.session_keyring,
             wait_loaded: matches!(wait, WaitMode::Exec { .. }),
-            no_new_privs: enforced == Enforcement::NoNewPrivs,
+            no_new_privs: enforced == Enforcement::NoNewPrivs || profile.as_ref().is_some_and(|p| p.no_new_privs),
+            profile,
         })
     }
 
@@ -130,6 +140,9 @@ impl Inner {
 
     fn started(&self, call: &Call, launched: Launched) {
         let now = self.now();
+        if let Some(profile) = &call.profile {
+            self.log(confined(call.id, profile));
+        }
         call.started(now, launched, |record| {
             self.registry.lock().started(now, record);
             // Wakes `shutdown`, which waits for queued calls.
@@ -200,6 +213,13 @@ impl Inner {
         let path = call.state.lock().record.path.clone();
         self.failed(call, failure_of(&*self.host, failure, &path));
     }
+}
+
+/// The line of the log about a helper that runs with a profile. All of it is in force: each part was read back before exec.
+fn confined(id: u64, profile: &Profile) -> LogKind {
+    let parts: Vec<&str> = profile.parts().map(|part| part.name()).collect();
+    let text = format!("#{id} runs with profile {} ({}): {}", profile.name, profile.file, parts.join(" "));
+    LogKind::Note { level: Level::Info, text: text.into() }
 }
 
 fn run_init(info: &mut SubprocessInfo, setup: &mut ChildSetup) -> Result<(), Failure> {

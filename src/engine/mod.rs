@@ -52,6 +52,6 @@ pub use bus::{Received, Subscription};
 pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use handle::Engine;
-pub use inner::{RuleHook, SecurityHook};
+pub use inner::{ProfileHook, RuleHook, SecurityHook};
 pub use options::{Began, CallOptions, Caller};
 pub use sysctl::KnobWrite;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::abi::actor::Actor;
 use crate::abi::mask::Masks;
+use crate::abi::profile::Profile;
 use crate::abi::wait::WaitMode;
 
 use super::cancel::Cancel;
@@ -38,6 +39,8 @@ pub struct CallOptions {
     pub own: Option<Masks>,
     /// The time-out: the helper gets TERM after this time, and KILL 2 s later.
     pub timeout: Option<Duration>,
+    /// What the helper is confined to; it comes before a profile that a rule names.
+    pub profile: Option<Arc<Profile>>,
     /// The requester.
     pub ask: Caller,
 }
@@ -46,6 +49,7 @@ pub struct CallOptions {
 pub(super) struct How {
     pub(super) module: bool,
     pub(super) own: Option<Masks>,
+    pub(super) profile: Option<Arc<Profile>>,
     pub(super) timeout: Option<Duration>,
     pub(super) wait: WaitMode,
 }

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use crate::abi::era::Era;
 use crate::abi::error::{EngineError, Stage};
 use crate::abi::log::LogKind;
+use crate::abi::profile::Profile;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 use crate::policy::completion::{Check, check};
@@ -40,19 +41,24 @@ impl Inner {
         record.own = options.own.map(Box::new);
         let begun = self.begin(&mut record, &cancel);
         options.ask.begins(record.id);
-        if let Err(error) = begun.and_then(|()| self.not_within()).and_then(|()| self.judge_call(&record)) {
-            let record = self.close_without_process(record, Outcome::Refused, Some(&error));
-            info.end(&record);
-            self.finish(self.now(), record.clone());
-            return record;
-        }
-        let how = How { module: false, own: options.own, timeout: options.timeout, wait };
+        let judged = begun.and_then(|()| self.not_within()).and_then(|()| self.judge_call(&record));
+        let by_rule = match judged {
+            Ok(profile) => profile,
+            Err(error) => {
+                let record = self.close_without_process(record, Outcome::Refused, Some(&error));
+                info.end(&record);
+                self.finish(self.now(), record.clone());
+                return record;
+            }
+        };
+        let profile = options.profile.clone().or(by_rule);
+        let how = How { module: false, own: options.own, profile, timeout: options.timeout, wait };
         self.exec(info, record, &how, values.era, [&cancel, &options.ask.cancel])
     }
 
     /// A call without a path, or with an empty one, starts nothing: there is nothing to judge.
-    fn judge_call(&self, record: &Record) -> Result<(), EngineError> {
-        if record.path.is_empty() { Ok(()) } else { self.judge_by_rules(Wanted::Helper(&record.path), record) }
+    fn judge_call(&self, record: &Record) -> Result<Option<Arc<Profile>>, EngineError> {
+        if record.path.is_empty() { Ok(None) } else { self.judge_by_rules(Wanted::Helper(&record.path), record) }
     }
 
     /// `call_usermodehelper_exec`: consumes `info`. Its cleanup has run once when this returns, unless the worker owns

@@ -74,6 +74,8 @@ pub enum LaunchFailure {
     Image(&'static str),
     /// The masks depend on no_new_privs, which could not be set; the process ended before exec and is reaped (UMH-11).
     NotConfined,
+    /// A part of the helper's profile could not be applied; nothing has run.
+    Profile(SysError),
 }
 
 /// Whether the image of a helper that was killed had been loaded (UMH-3).

@@ -47,7 +47,7 @@ impl Scene {
         let requester = Arc::new(Actor::new(Origin::Library, 1, 0, 0, b"model"));
         let mut record = Record::new(Kind::Helper, wait, requester, (SystemTime::UNIX_EPOCH, 0));
         record.id = 1;
-        let how = How { module: false, own: None, timeout, wait };
+        let how = How { module: false, own: None, profile: None, timeout, wait };
         Self {
             call: Call::new(&how, record, info),
             wait,

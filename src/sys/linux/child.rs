@@ -11,36 +11,16 @@ use libc::{c_char, c_int, c_long, c_void};
 use crate::abi::launch_spec::Rlimit;
 
 use super::close::close_from;
+use super::confine::{self, RULESET_FD, Steps};
 use super::dispositions::{SIGSET_BYTES, Signals, reset_signal_actions};
 use super::inherited::memory::{PR_SET_MEMORY_MERGE, Unwanted};
 use super::keyring::KEYCTL_JOIN_SESSION_KEYRING;
+use super::step::Step;
 
 /// The umask of a helper (UMH-9).
 const UMASK: c_long = 0o022;
 /// The descriptor of the pipe for the child's report, if it has one.
 const REPORT_FD: c_int = 3;
-
-/// The step of the child that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Setsid,
-    Cgroup,
-    Chdir,
-    Dup,
-    Close,
-    Rlimit,
-    NoNewPrivs,
-    Exec,
-}
-
-impl Step {
-    const ALL: [Self; 8] =
-        [Self::Setsid, Self::Cgroup, Self::Chdir, Self::Dup, Self::Close, Self::Rlimit, Self::NoNewPrivs, Self::Exec];
-
-    pub(super) fn from_raw(raw: c_int) -> Option<Self> {
-        usize::try_from(raw).ok().and_then(|at| Self::ALL.get(at)).copied()
-    }
-}
 
 /// No step has failed.
 pub(super) const NO_STEP: c_int = -1;
@@ -77,6 +57,8 @@ pub(super) struct Shared {
     pub(super) rlimits: *const Rlimit,
     pub(super) rlimit_count: usize,
     pub(super) no_new_privs: bool,
+    /// What the helper is confined to by its profile.
+    pub(super) steps: Steps,
     pub(super) reset_oom: bool,
     pub(super) reset_umask: bool,
     pub(super) signals: Signals,
@@ -166,7 +148,7 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
         return (step, last());
     }
     reset_memory(shared);
-    if let Err(step) = limit(shared) {
+    if let Err(step) = limit(shared).and_then(|()| confine(shared)) {
         return (step, last());
     }
     let none: u64 = 0;
@@ -175,6 +157,9 @@ fn become_helper(shared: &Shared) -> (Step, c_int) {
         let before = ptr::null_mut::<u64>();
         libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, before, SIGSET_BYTES);
         shared.send_report();
+        if !confine::filter_calls(&shared.steps) {
+            return (Step::Seccomp, last());
+        }
         libc::syscall(libc::SYS_execve, shared.path, shared.argv, shared.envp);
     }
     (Step::Exec, last())
@@ -192,6 +177,9 @@ fn arrange_files(shared: &Shared) -> Result<(), Step> {
     if !shared.close_files {
         return Ok(());
     }
+    if shared.steps.ruleset >= 0 {
+        return arrange_with_ruleset(shared);
+    }
     let mut first = REPORT_FD;
     if shared.report >= 0 {
         if shared.report != REPORT_FD {
@@ -205,8 +193,44 @@ fn arrange_files(shared: &Shared) -> Result<(), Step> {
     close_from(first).then_some(()).ok_or(Step::Close)
 }
 
+/// Keeps the report's pipe and the ruleset, whose own number is above both, and closes everything else.
+fn arrange_with_ruleset(shared: &Shared) -> Result<(), Step> {
+    // SAFETY: integers only; the descriptor table is the child's own, and 0 to 2 have been copied from their sources.
+    unsafe {
+        if shared.report < 0 {
+            libc::syscall(libc::SYS_close, REPORT_FD);
+        } else if shared.report != REPORT_FD
+            && libc::syscall(libc::SYS_dup3, shared.report, REPORT_FD, libc::O_CLOEXEC) < 0
+        {
+            return Err(Step::Dup);
+        }
+        if libc::syscall(libc::SYS_dup3, shared.steps.ruleset, RULESET_FD, libc::O_CLOEXEC) < 0 {
+            return Err(Step::Dup);
+        }
+    }
+    close_from(RULESET_FD + 1).then_some(()).ok_or(Step::Close)
+}
+
+/// Applies the profile, but for its filter.
+fn confine(shared: &Shared) -> Result<(), Step> {
+    let mut steps = shared.steps;
+    if steps.ruleset >= 0 && shared.close_files {
+        steps.ruleset = RULESET_FD;
+    }
+    let all: [(fn(&Steps) -> bool, Step); 4] = [
+        (confine::landlock, Step::Landlock),
+        (confine::bound, Step::Bounding),
+        (confine::become_user, Step::User),
+        (confine::set_capabilities, Step::Capabilities),
+    ];
+    all.into_iter().try_for_each(|(apply, step)| if apply(&steps) { Ok(()) } else { Err(step) })
+}
+
 /// Sets the limits that the init hook asked for, and no_new_privs.
 fn limit(shared: &Shared) -> Result<(), Step> {
+    if shared.steps.read_only && !confine::read_only_root() {
+        return Err(Step::ReadOnlyRoot);
+    }
     for at in 0..shared.rlimit_count {
         // SAFETY: `rlimits` points to `rlimit_count` of them.
         let limit = unsafe { &*shared.rlimits.add(at) };

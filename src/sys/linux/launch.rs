@@ -14,11 +14,13 @@ use crate::abi::error::SysError;
 use crate::abi::launch_spec::{NotEnforced, Rlimit};
 use crate::abi::mutation::{self, Mutation};
 
-use super::child::{NO_STEP, Report, Shared, Step, child, kept};
+use super::child::{NO_STEP, Report, Shared, child, kept};
 use super::clone::{Cloner, Made, Memory, reap};
+use super::confine::Steps;
 use super::dispositions::Signals;
 use super::inherited::memory::Unwanted;
 use super::proc::ProcFile;
+use super::step::Step;
 
 /// The parameters of a launch, all alive until `launch` returns.
 pub(super) struct Order<'a> {
@@ -33,6 +35,8 @@ pub(super) struct Order<'a> {
     pub(super) cgroup: Option<&'a CStr>,
     pub(super) rlimits: &'a [Rlimit],
     pub(super) no_new_privs: bool,
+    /// What the helper is confined to by its profile.
+    pub(super) steps: Steps,
     /// Whether oom_score_adj has to be set to 0.
     pub(super) reset_oom: bool,
     /// The name of the session keyring to join; `None` for a new one.
@@ -65,6 +69,10 @@ pub(super) enum SpawnError {
 /// Creates the process and returns when its exec has succeeded or failed. `status` is this thread's /proc status, from
 /// which the ignored signals are read.
 pub(super) fn launch(cloner: &mut Cloner, status: &ProcFile, order: &Order<'_>) -> Result<Child, SpawnError> {
+    // A change of the user makes the memory undumpable (prctl(2), PR_SET_DUMPABLE), and it must not be the host's.
+    if order.steps.ids.is_some() {
+        return in_memory(Memory::Own, cloner, status, order);
+    }
     if order.memory_is_shared && !order.unwanted.any() {
         return in_memory(Memory::Shared, cloner, status, order);
     }
@@ -98,6 +106,7 @@ fn in_memory(memory: Memory, cloner: &mut Cloner, status: &ProcFile, order: &Ord
         rlimits: order.rlimits.as_ptr(),
         rlimit_count: order.rlimits.len(),
         no_new_privs: order.no_new_privs,
+        steps: order.steps,
         reset_oom: order.reset_oom,
         reset_umask: !mutation::is(Mutation::UmaskKept),
         signals: Signals::Unknown,
@@ -194,6 +203,7 @@ mod tests {
             cgroup: None,
             rlimits: &[],
             no_new_privs: false,
+            steps: Steps::default(),
             reset_oom: false,
             keyring: None,
             unwanted: Unwanted::default(),

@@ -17,13 +17,14 @@ use crate::sys::host::{Ended, LaunchFailure, Launched, Watcher, Worker};
 
 use super::attend::{CHUNK, Running, attend, attend_without_pidfd};
 use super::cgroup::OwnCgroup;
-use super::child::Step;
 use super::clone::{Cloner, Memory, shares_memory};
+use super::confine::Prepared;
 use super::inherited::memory::HostMemory;
 use super::inherited::reset_thread;
 use super::launch::{Order, SpawnError, launch};
 use super::loading::{self, Progress};
 use super::proc::ProcFile;
+use super::step::Step;
 use super::worker_setup::Table;
 use super::{caller, caps, keyring, proc, reap, worker_setup};
 
@@ -57,6 +58,8 @@ pub(super) struct LinuxWorker {
     /// Whether no helper has used this thread's session keyring yet.
     fresh_keyring: bool,
     running: Option<Running>,
+    /// The profile of the last launch that had one.
+    prepared: Option<Prepared>,
 }
 
 impl LinuxWorker {
@@ -80,6 +83,7 @@ impl LinuxWorker {
             next_pipes: None,
             fresh_keyring: keyring::leave_session_keyring(),
             running: None,
+            prepared: None,
         })
     }
 
@@ -123,6 +127,13 @@ impl Worker for LinuxWorker {
         let null = self.null.as_raw_fd();
         let out = |at: usize| pipes.as_ref().map_or(null, |p| p[at].1.as_raw_fd());
         let cgroup = image.cgroup.as_deref().map(OwnCgroup::new).transpose().map_err(LaunchFailure::Process)?;
+        if let Some(profile) = &image.profile {
+            self.prepared = self.prepared.take().filter(|prepared| prepared.serves(profile));
+            if self.prepared.is_none() {
+                self.prepared = Some(Prepared::new(profile).map_err(LaunchFailure::Profile)?);
+            }
+        }
+        let prepared = self.prepared.as_ref().filter(|_| image.profile.is_some());
         let order = Order {
             path: &image.path,
             argv: &image.argv,
@@ -132,6 +143,7 @@ impl Worker for LinuxWorker {
             cgroup: cgroup.as_ref().map(OwnCgroup::procs),
             rlimits: &image.rlimits,
             no_new_privs: image.no_new_privs,
+            steps: prepared.map(Prepared::steps).unwrap_or_default(),
             reset_oom: self.oom_score_adj.number().is_some_and(|now| now != 0),
             keyring: match &image.session_keyring {
                 SessionKeyring::New => None,
@@ -206,6 +218,9 @@ fn failure(stillborn: SpawnError) -> LaunchFailure {
         SpawnError::Step(Step::NoNewPrivs, _) => LaunchFailure::NotConfined,
         SpawnError::Process(e) => LaunchFailure::Process(e),
         SpawnError::Step(step, errno) => {
+            if let Some(what) = step.of_profile() {
+                return LaunchFailure::Profile(SysError::new(what, errno));
+            }
             let what = match step {
                 Step::Setsid => "setsid in the helper",
                 Step::Cgroup => "entering the helper's cgroup",
@@ -213,8 +228,8 @@ fn failure(stillborn: SpawnError) -> LaunchFailure {
                 Step::Chdir => "chdir / in the helper",
                 Step::Dup => "dup3 in the helper",
                 Step::Rlimit => "setrlimit in the helper",
-                // These two have their own variants, handled above.
-                Step::NoNewPrivs | Step::Exec => "exec in the helper",
+                // These have their own variants, handled above.
+                _ => "exec in the helper",
             };
             LaunchFailure::Process(SysError::new(what, errno))
         }

@@ -1,5 +1,7 @@
 //! What a profile stops, with real programs and a real ordinary user: a root helper of a vulnerable kind, which enters a
 //! namespace that its requester names, and legitimate helpers.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -217,13 +217,11 @@ fn confine(shared: &Shared) -> Result<(), Step> {
     if steps.ruleset >= 0 && shared.close_files {
         steps.ruleset = RULESET_FD;
     }
-    let all: [(fn(&Steps) -> bool, Step); 4] = [
-        (confine::landlock, Step::Landlock),
-        (confine::bound, Step::Bounding),
-        (confine::become_user, Step::User),
-        (confine::set_capabilities, Step::Capabilities),
-    ];
-    all.into_iter().try_for_each(|(apply, step)| if apply(&steps) { Ok(()) } else { Err(step) })
+    let step = |done: bool, step: Step| if done { Ok(()) } else { Err(step) };
+    step(confine::landlock(&steps), Step::Landlock)?;
+    step(confine::bound(&steps), Step::Bounding)?;
+    step(confine::become_user(&steps), Step::User)?;
+    step(confine::set_capabilities(&steps), Step::Capabilities)
 }
 
 /// Sets the limits that the init hook asked for, and no_new_privs.

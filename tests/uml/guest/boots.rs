@@ -26,7 +26,7 @@ const NOTIFY: &str = "/tmp/notify";
 const LIMIT: Duration = Duration::from_millis(200);
 
 /// The folders of a machine, with this file of rules; `run` are the options of /run.
-fn root(rules: &str, run: &str) {
+pub fn root(rules: &str, run: &str) {
     assert_eq!(knob(), SHIM, "the kernel's command line sets it");
     mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), Some(run)).unwrap();
     folders(rules);
@@ -59,16 +59,23 @@ fn both() -> [bool; 2] {
     [runs("good").0, runs("denied").0]
 }
 
-fn serve() -> Command {
+pub fn serve(mode: &str) -> Command {
     let mut command = Command::new(KHELPER);
     command.args(["serve", "--watch-kernel", "--ledger", "/var/lib/khelper/ledger", "--config", "/etc/khelper.d"]);
-    command.args(["--rules", "enforce"]).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(["--rules", mode]).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(File::create(ERRORS).unwrap());
     command
 }
 
+/// The compiled rules, where the daemon has written none.
+pub fn compiled(bytes: &[u8]) {
+    if !fs::exists(stub::RULES).unwrap() {
+        fs::write(stub::RULES, bytes).unwrap();
+    }
+}
+
 /// What the daemon has said so far.
-fn errors() -> String {
+pub fn errors() -> String {
     fs::read_to_string(ERRORS).unwrap()
 }
 
@@ -77,7 +84,7 @@ pub struct Daemon(pub Child);
 
 impl Daemon {
     fn start() -> Self {
-        Self::of(&mut serve())
+        Self::of(&mut serve("enforce"))
     }
 
     pub fn of(command: &mut Command) -> Self {
@@ -106,6 +113,12 @@ impl Daemon {
         nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::WUNTRACED)).unwrap();
     }
 
+    /// Ends it as a service manager does: what it knows is written then.
+    pub fn end(&mut self) {
+        self.signal(Signal::SIGTERM);
+        assert!(self.0.wait().unwrap().success(), "{}", errors());
+    }
+
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -114,7 +127,7 @@ impl Daemon {
 
 /// The exit code and what was said of a daemon that does not start.
 fn refused() -> (Option<i32>, String) {
-    let status = serve().status().unwrap();
+    let status = serve("enforce").status().unwrap();
     (status.code(), errors())
 }
 
@@ -125,13 +138,13 @@ fn status() -> (Option<i32>, String, Value) {
     (code, words, object)
 }
 
-fn khelper(args: &[&str]) -> (Option<i32>, String) {
+pub fn khelper(args: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(KHELPER).args(args).env_clear().stdin(Stdio::null()).output().unwrap();
     (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 
 /// Looks again until this is said: a line of a ledger is written soon after its event.
-fn until(args: &[&str], text: &str) {
+pub fn until(args: &[&str], text: &str) {
     let began = Instant::now();
     loop {
         let (_, said) = khelper(args);
@@ -144,7 +157,7 @@ fn until(args: &[&str], text: &str) {
 }
 
 /// What the shim has written into the kernel's log: each text with its number of lines.
-fn logged(text: &str) -> usize {
+pub fn logged(text: &str) -> usize {
     let mut log = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg").unwrap();
     let mut count = 0;
     let mut line = [0; 8192];
@@ -261,9 +274,7 @@ pub fn read_only(_: &mut Serial) {
 pub fn stopped(serial: &mut Serial) {
     root(GOOD, "");
     let mut daemon = Daemon::start();
-    if !fs::exists(stub::RULES).unwrap() {
-        fs::write(stub::RULES, b"khrules1\x01n\x0bfs_denied-*\x00n\x01*").unwrap();
-    }
+    compiled(b"khrules1\x01n\x0bfs_denied-*");
     daemon.stop();
     let [(good, first), (denied, second)] = [runs("good"), runs("denied")];
     assert_eq!((good, denied), (true, false));

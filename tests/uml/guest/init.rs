@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
 }
 
 /// `khelper.NAME=VALUE` of the kernel's command line.
-fn argument(name: &str) -> Option<String> {
+pub fn argument(name: &str) -> Option<String> {
     let line = fs::read_to_string("/proc/cmdline").ok()?;
     let start = format!("khelper.{name}=");
     line.split_whitespace().find_map(|word| word.strip_prefix(&start).map(str::to_owned))

@@ -3,6 +3,7 @@
 pub mod asking;
 pub mod boots;
 pub mod counts;
+pub mod enforced;
 pub mod init;
 pub mod knobs;
 pub mod names;
@@ -38,6 +39,8 @@ pub enum Where {
     Static,
     /// In user-mode Linux, and as often as `--boots` says in any machine: the shim is in force before any process is.
     Boot,
+    /// In user-mode Linux, in two boots that share a folder of the host.
+    Twice,
     /// In virtual machines before Linux 6.12.
     Old,
     /// Everywhere, but only with `--record`.
@@ -58,8 +61,11 @@ const fn test(name: &'static str, boot: &'static str, place: Where, run: fn(&mut
     Test { name, boot, place, run }
 }
 
+/// The shim is in force before any process is.
+const IN_FORCE: &str = "sysctl.kernel.modprobe=/usr/local/lib/khelper/shim";
+
 const fn boot(name: &'static str, run: fn(&mut init::Serial)) -> Test {
-    test(name, "sysctl.kernel.modprobe=/usr/local/lib/khelper/shim", Where::Boot, run)
+    test(name, IN_FORCE, Where::Boot, run)
 }
 
 pub const TESTS: &[Test] = &[
@@ -103,6 +109,7 @@ pub const TESTS: &[Test] = &[
     boot("a_boot_whose_daemon_is_stopped_goes_by_the_compiled_rules", boots::stopped),
     boot("a_boot_whose_daemon_is_killed_in_the_middle_loses_no_request", boots::killed),
     boot("a_boot_with_damaged_compiled_rules_runs_nothing_unasked", boots::damaged),
+    test("what_a_boot_taught_is_enforced_by_the_next_one", IN_FORCE, Where::Twice, enforced::learned),
     test("why_names_a_unit_a_container_a_claim_and_a_plain_user", "", Where::Uml, why::four_sentences),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

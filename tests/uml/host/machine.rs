@@ -40,10 +40,10 @@ impl Machine {
         }
     }
 
-    /// Boots it for one test.
-    pub fn run(&self, initrd: &Path, test: &Test, console: bool) -> Said {
+    /// Boots it for one test. `more` are words for the kernel's command line.
+    pub fn run(&self, initrd: &Path, test: &Test, more: &str, console: bool) -> Said {
         let folder = tempfile::tempdir().expect("a folder for the machine");
-        let ended = self.command(initrd, test, folder.path()).and_then(|command| wait(command, folder.path()));
+        let ended = self.command(initrd, test, more, folder.path()).and_then(|command| wait(command, folder.path()));
         let read =
             |name: &str| String::from_utf8_lossy(&fs::read(folder.path().join(name)).unwrap_or_default()).into_owned();
         let (said, kernel) = (read("said"), read("console"));
@@ -62,9 +62,9 @@ impl Machine {
     }
 
     /// The serial line goes to the file `said`, the kernel's messages to `console`.
-    fn command(&self, initrd: &Path, test: &Test, folder: &Path) -> Result<Command, String> {
+    fn command(&self, initrd: &Path, test: &Test, more: &str, folder: &Path) -> Result<Command, String> {
         let make = |name: &str| File::create(folder.join(name)).map_err(|e| format!("{name}: {e}"));
-        let words = format!("rdinit=/init panic=-1 quiet khelper.test={} {}", test.name, test.boot);
+        let words = format!("rdinit=/init panic=-1 quiet khelper.test={} {} {more}", test.name, test.boot);
         let mut command;
         match self {
             Self::Uml { folder, .. } => {

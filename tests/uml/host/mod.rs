@@ -71,7 +71,7 @@ fn chosen(machine: &Machine, args: &Args) -> Vec<&'static Test> {
         _ if args.record.is_some() => false,
         (Where::Boot, _) if args.boots.is_some() => true,
         _ if args.boots.is_some() => false,
-        (Where::Everywhere, _) | (Where::Uml | Where::Static | Where::Boot, Machine::Uml { .. }) => true,
+        (Where::Everywhere, _) | (Where::Uml | Where::Static | Where::Boot | Where::Twice, Machine::Uml { .. }) => true,
         // Names are accepted in filters of events since Linux 6.12.
         (Where::Old, Machine::Qemu { series, .. }) => ["5.10", "6.1"].contains(&series.as_str()),
         _ => false,
@@ -81,13 +81,29 @@ fn chosen(machine: &Machine, args: &Args) -> Vec<&'static Test> {
     here.into_iter().cycle().take(count).collect()
 }
 
+/// Boots a machine for one test, or two of them one after the other.
+fn run(machine: &Machine, initrd: &Path, test: &Test, console: bool) -> Said {
+    if test.place != Where::Twice {
+        return machine.run(initrd, test, "", console);
+    }
+    let kept = tempfile::tempdir().expect("a folder that the machine keeps");
+    let words = |boot: u32| format!("khelper.boot={boot} khelper.kept={}", kept.path().display());
+    let mut first = machine.run(initrd, test, &words(1), console);
+    if first.failure.is_none() {
+        let second = machine.run(initrd, test, &words(2), console);
+        first.notes.extend(second.notes);
+        first.failure = second.failure;
+    }
+    first
+}
+
 /// Runs every test that is for this machine. Returns how many failed.
 fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
     let mut failed = 0;
     let (began, chosen) = (Instant::now(), chosen(machine, args));
     for test in &chosen {
         let began = Instant::now();
-        let Said { notes, mut failure, recording } = machine.run(initrd, test, args.console);
+        let Said { notes, mut failure, recording } = run(machine, initrd, test, args.console);
         if let (Some(folder), Some(recording)) = (&args.record, recording) {
             let file = Path::new(folder).join(format!("{}.json", machine.name()));
             failure = failure.or(std::fs::write(&file, recording).err().map(|e| format!("{}: {e}", file.display())));

@@ -120,9 +120,14 @@ pub fn judged(judge: &Judge) -> (String, Vec<&'static str>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::abi::argv_text;
     use crate::abi::cap::Capability;
     use crate::policy::finder::End;
+    use crate::policy::profile::{Names, parse};
+    use crate::policy::rules::Source;
 
     #[test]
     fn each_end_without_a_result_says_why_and_what_to_do() {
@@ -145,6 +150,24 @@ mod tests {
         }
         let advice = |resets| why(&Found::NotConclusive(Doubt::Differs(2)), resets).unwrap().1;
         assert!(advice(false).contains("--reset PROGRAM") && !advice(true).contains("--reset PROGRAM"));
+    }
+
+    proptest! {
+        /// Whatever the arguments are, the parser of profiles reads the set that was found, and nothing else.
+        #[test]
+        fn the_profile_is_read_as_just_the_set_that_was_found(bits in any::<u64>(), arg in any::<Vec<u8>>()) {
+            let known = CapMask::up_to(40);
+            let set = CapMask::from_bits(bits) & known;
+            let end = End { how: How::Exited(0), check: None, texts: Default::default() };
+            let argv = argv_text::join([&b"/bin/x"[..], &arg, b"a\nuser = root"]);
+            let text = profile(&argv, 20, set, &Judge::of(&[&end]).unwrap());
+            let source = Source { path: "/etc/khelper.d/profiles.d/x.profile".into(), text: text.clone().into_bytes() };
+            let read = parse(&source, known, &Names { user: &|_| None, group: &|_| None });
+            let read = read.unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
+            prop_assert!(read.user.is_none() && read.paths.is_none() && read.calls.is_none());
+            let sets = read.sets.map(|sets| (sets.bounding, sets.inheritable, sets.permitted, sets.ambient));
+            prop_assert_eq!(sets, Some((set, set, set, CapMask::EMPTY)));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod ledger;
 mod others;
 mod serve;
 mod target;
+mod verdict;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;

@@ -1,7 +1,5 @@
 //! `khelper serve`: builds the daemon's parts. The console is none of them.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,40 +7,39 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use crate::abi::actor::{Actor, Origin};
-use crate::abi::error::{Explain, SysError, io_words};
+use crate::abi::error::{Explain, SysError};
 use crate::abi::escape::screen;
 use crate::abi::event::Level;
 use crate::cli::exit::Verdict;
 use crate::cli::serve::Serve;
 use crate::cli::{self, exit};
-use crate::control;
 use crate::control::config::{self, Applied, Config};
 use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
 use crate::control::module_tree::ModuleTree;
 use crate::control::rules::text::counted;
-use crate::control::rules::{Folders, Judge, Live, Refused};
-use crate::control::shim::{self, Shim};
+use crate::control::rules::{Folders, Live, Refused};
 use crate::control::text::log::losses;
+use crate::control::{self, Left};
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
 use crate::daemon::mailbox::Reloaded;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::Listener;
-use crate::daemon::verdict::{self, Verdicts};
 use crate::engine::{Builder, Engine};
 use crate::ledger::folder;
 use crate::ledger::view::Files;
 use crate::ledger::writer::{Ledger, Options};
-use crate::policy::asker::may_ask;
-use crate::policy::rules::{Decision, Mode};
+use crate::policy::rules::Mode;
 use crate::sys::host::Host;
 use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
 use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
 use crate::wire::path::default_path;
+
+use super::verdict;
 
 /// Serves until a signal ends it. Returns the exit code.
 pub(super) fn serve(args: &Serve) -> u8 {
@@ -63,7 +60,7 @@ pub(super) fn serve(args: &Serve) -> u8 {
     }
 }
 
-enum Failure {
+pub(super) enum Failure {
     Usage(String),
     Failed(String),
     /// The configuration is refused, with this exit code.
@@ -91,7 +88,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let signals = Signals::take(&signals)?;
     let (passed, for_shim) = Listener::passed();
     let listener = listen(args, passed, readers)?;
-    let for_shim = for_shim.map_or_else(|| listen_for_shim(args), |passed| Ok(Some(passed)))?;
+    let for_shim = for_shim.map_or_else(|| verdict::listen(args), |passed| Ok(Some(passed)))?;
     let notify = Notify::from_environment();
     let (most, limit) = descriptors::raise();
     let host = Arc::new(LinuxHost::new());
@@ -116,7 +113,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let configuration =
         Configuration { target: target.clone(), config, last: last_good(&folder), rules: rules.clone() };
     configuration.start(&journal)?;
-    let verdicts = for_shim.as_ref().map(|socket| answer(socket, rules, &journal)).transpose()?;
+    let verdicts = for_shim.as_ref().map(|socket| verdict::answer(socket, rules, &journal)).transpose()?;
     let reload = Arc::new(move || configuration.reload());
     let counted = engine.clone();
     let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
@@ -133,7 +130,13 @@ fn run(args: &Serve) -> Result<(), Failure> {
         losses(0, &ledger.stats())
     });
     let own = losses(counted.snapshot().totals.records_lost, &ledger.stats());
-    for line in own.iter().chain(of_kernel.iter().flatten()) {
+    farewell(&journal, own.iter().chain(of_kernel.iter().flatten()), &left);
+    Ok(())
+}
+
+/// The last lines of the log: what was lost, and what runs on.
+fn farewell<'a>(journal: &Journal, lost: impl Iterator<Item = &'a String>, left: &[Left]) {
+    for line in lost {
         journal.line(Level::Error, line);
     }
     for left in left {
@@ -141,7 +144,6 @@ fn run(args: &Serve) -> Result<(), Failure> {
         journal.line(Level::Info, &format!("#{} {}{pid} still runs", left.live.id, screen(&left.live.title)));
     }
     journal.flush();
-    Ok(())
 }
 
 /// Watches this machine's kernel, with a ledger of its own in the same folder: its lines have another target and run.
@@ -182,28 +184,7 @@ fn listen(args: &Serve, passed: Option<Result<Listener, SysError>>, readers: Opt
     })
 }
 
-/// The socket of the shim. Root's daemon at its usual socket has one, and who names one.
-fn listen_for_shim(args: &Serve) -> Result<Option<Listener>, Failure> {
-    let usual = || nix::unistd::geteuid().is_root() && args.socket.is_none();
-    let path = args.shim_socket.clone().or_else(|| usual().then(|| PathBuf::from(shim::SOCKET)));
-    Ok(path.map(|path| Listener::verdicts(&path)).transpose()?)
-}
-
-/// Answers the shim, by these rules.
-fn answer(socket: &Listener, rules: Arc<Live>, journal: &Arc<Journal>) -> Result<Verdicts, Failure> {
-    let journal = journal.clone();
-    let told = move |_: i32, decision: &Decision, sentence: &str| match decision {
-        Decision::Allow(Some(cited)) if cited.rule.log => journal.line(Level::Info, sentence),
-        Decision::Allow(_) => {}
-        Decision::Deny(_) | Decision::WouldDeny(_) => journal.line(Level::Warning, sentence),
-    };
-    let socket = socket.socket.try_clone().map_err(|e| Failure::Failed(io_words(&e)))?;
-    let shim = PathBuf::from(OsString::from_vec(Shim::own()));
-    let judge = Arc::new(Judge::new(rules, Arc::new(told)));
-    Ok(Verdicts::start(verdict::Parts { socket, shim, judge, admit: may_ask })?)
-}
-
-/// The rules, if a mode is given. A daemon that cannot read them does not start: it would enforce nothing.
+/// The rules. A daemon that cannot read them does not start: it would enforce nothing.
 fn live_rules(args: &Serve) -> Result<Arc<Live>, Failure> {
     let mode = args.rules.unwrap_or_default();
     let folders = args.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));

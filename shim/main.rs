@@ -12,6 +12,8 @@ use core::arch::global_asm;
 use core::panic::PanicInfo;
 
 mod ask;
+#[path = "../src/abi/compiled.rs"]
+mod compiled;
 mod confine;
 mod memory;
 mod rules;
@@ -22,7 +24,7 @@ mod syscall;
 mod verdict;
 
 use ask::Asked;
-use rules::Subject;
+use compiled::Subject;
 use syscall::Text;
 
 #[cfg(target_arch = "x86_64")]

@@ -102,6 +102,24 @@ pub const BEGIN: u16 = 256;
 /// What stands behind the last one.
 pub const END: u16 = 257;
 
+impl Glob {
+    /// The same with nothing but `*`, `?` and bytes, as [`super::compiled`] has patterns, and whether it matches exactly the
+    /// same; else it matches more.
+    pub fn widened(&self) -> (Vec<u8>, bool) {
+        let mut is_same = true;
+        let mut of = |token: &Token| match token {
+            Token::Byte(byte) if !matches!(byte, b'*' | b'?') => *byte,
+            Token::Any => b'?',
+            Token::Run => b'*',
+            Token::Byte(_) | Token::Class(_) => {
+                is_same = false;
+                b'?'
+            }
+        };
+        (self.tokens.iter().map(&mut of).collect(), is_same)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     /// This byte, as [`fold`] gives it.

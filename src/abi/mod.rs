@@ -6,6 +6,7 @@ pub mod args;
 pub mod argv_text;
 mod attribution;
 pub mod cap;
+pub mod compiled;
 pub mod depth;
 pub mod era;
 pub mod error;

@@ -257,14 +257,14 @@ fn insert<'a>(found: &mut Vec<Value<'a>>, value: Value<'a>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::policy) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use proptest::prelude::*;
 
     /// Keys, and their values with priorities.
-    type Keys = Vec<(Vec<u8>, u32, Vec<u8>)>;
+    pub type Keys = Vec<(Vec<u8>, u32, Vec<u8>)>;
 
     #[derive(Default)]
     struct Trie {
@@ -273,7 +273,7 @@ mod tests {
     }
 
     /// Writes an index as depmod does: children first, a run of single letters as a prefix.
-    fn written(keys: &Keys) -> Vec<u8> {
+    pub fn written(keys: &Keys) -> Vec<u8> {
         let mut root = Trie::default();
         for (key, priority, value) in keys {
             let node = key.iter().fold(&mut root, |node, letter| node.children.entry(*letter).or_default());

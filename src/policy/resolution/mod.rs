@@ -14,6 +14,8 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(in crate::policy) use index::tests::written as written_index;
 pub use index::{Index, Malformed};
 pub use lookup::{Module, Tree};
 pub use modprobe_d::{Config, Remark, lines};

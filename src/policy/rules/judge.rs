@@ -129,7 +129,7 @@ impl Rules {
 }
 
 /// Whether all conditions hold, and whether one of them only because it is not known. `None` if not.
-fn conditions(rule: &Rule, by: &Requester<'_>) -> Option<bool> {
+pub(super) fn conditions(rule: &Rule, by: &Requester<'_>) -> Option<bool> {
     let mut doubtful = false;
     for condition in &rule.conditions {
         match (condition.holds(by), rule.action) {

@@ -18,6 +18,7 @@
 
 mod check;
 mod cited;
+mod compile;
 mod condition;
 mod error;
 mod export;
@@ -35,6 +36,7 @@ pub(super) mod words;
 
 pub use check::Remark;
 pub use cited::{Because, Cited, Decision, Mode, Verdict, Wanted};
+pub use compile::Compiled;
 pub use condition::{Known, Requester};
 pub use error::{Fault, What};
 pub use import::{Import, import};

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use khelper::abi::verdict::{ANSWER, Answer, VERSION};
 use khelper::control::module_tree::ModuleTree;
-use khelper::control::rules::{Folders, Judge, Live};
+use khelper::control::rules::{Folders, Judge, Live, OrderFile};
 use khelper::control::shim::{Release, Settings, is_carried, program};
 use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
@@ -33,6 +33,7 @@ struct Place {
     dir: tempfile::TempDir,
     told: Arc<Mutex<Vec<String>>>,
     judge: Option<Arc<Judge>>,
+    live: Option<Arc<Live>>,
 }
 
 impl Place {
@@ -46,7 +47,7 @@ impl Place {
         fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         fs::create_dir(dir.path().join("rules.d")).unwrap();
         fs::write(dir.path().join("rules.d/10.rules"), rules).unwrap();
-        let place = Self { dir, told: Arc::default(), judge: None };
+        let place = Self { dir, told: Arc::default(), judge: None, live: None };
         let bytes = |name| place.path(name).into_os_string().into_encoded_bytes();
         let settings = Settings {
             release: Release::own(),
@@ -70,7 +71,23 @@ impl Place {
 
     fn answer(&mut self, mode: Mode, admit: Admit) -> Verdicts {
         let modules = ModuleTree::new(self.path("none"), Vec::new());
-        let live = Arc::new(Live::load(Folders::only(self.path("rules.d")), modules, mode).unwrap());
+        let live = Live::load(Folders::only(self.path("rules.d")), modules, mode).unwrap();
+        self.answer_by(Arc::new(live), admit)
+    }
+
+    /// Answers by rules that follow the orders of `khelper rules`.
+    fn answer_following(&mut self, mode: Mode, admit: Admit) -> Verdicts {
+        let modules = ModuleTree::new(self.path("none"), Vec::new());
+        let live = Live::load(Folders::only(self.path("rules.d")), modules, mode).unwrap();
+        let told = self.told.clone();
+        let say = move |_, line: &str| told.lock().unwrap().push(line.to_owned());
+        let live = live.following(OrderFile::beside(self.dir.path()), self.path("rules.bin"), Arc::new(say));
+        self.answer_by(Arc::new(live), admit)
+    }
+
+    fn answer_by(&mut self, live: Arc<Live>, admit: Admit) -> Verdicts {
+        self.live = Some(live.clone());
+        let _ = fs::remove_file(self.path("socket"));
         let told = self.told.clone();
         let tell = move |_: i32, _: &_, sentence: &str| told.lock().unwrap().push(sentence.to_owned());
         let judge = Arc::new(Judge::new(live, Arc::new(tell)));
@@ -94,6 +111,17 @@ impl Place {
         let fd = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
         connect(&fd, &SocketAddrUnix::new(self.path("socket")).unwrap()).unwrap();
         fd
+    }
+}
+
+impl Place {
+    /// `khelper rules`, for this place.
+    fn order(&self, args: &[&str]) -> (i32, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
+        command.arg("rules").args(args).arg("--ledger").arg(self.path("ledger")).arg("--config").arg(self.dir.path());
+        let output = command.arg("--shim-socket").arg(self.path("socket")).output().unwrap();
+        let text = [output.stdout.clone(), output.stderr.clone()].concat();
+        (code(&output), String::from_utf8(text).unwrap())
     }
 }
 
@@ -225,4 +253,70 @@ fn fifty_callers_at_once_never_get_a_denied_module() {
     assert_eq!((counted.allowed, counted.denied), (1000, 1000), "{:?}", began.elapsed());
     assert_eq!(verdicts.unanswered(), khelper::daemon::verdict::Unanswered::default());
     assert!(began.elapsed() < Duration::from_secs(300));
+}
+
+#[test]
+fn an_order_holds_at_once_for_the_daemon_and_for_the_shim_without_it() {
+    let Some(mut place) = Place::new("deny name sctp\n") else { return };
+    let mut verdicts = place.answer_following(Mode::Off, |_| Ok(()));
+    let both = |place: &mut Place, verdicts: &mut Verdicts, expected: i32| {
+        assert_eq!((code(&place.request("sctp")), code(&place.request("vfat"))), (expected, 0));
+        // Nobody gets a verdict now: the compiled rules decide.
+        *verdicts = place.answer_following(Mode::Off, may_ask);
+        assert_eq!((code(&place.request("sctp")), code(&place.request("vfat"))), (expected, 0));
+        *verdicts = place.answer_following(Mode::Off, |_| Ok(()));
+    };
+    both(&mut place, &mut verdicts, 0);
+    let (done, said) = place.order(&["enforce"]);
+    assert_eq!((done, &*said), (0, "the rules are enforced\n"));
+    both(&mut place, &mut verdicts, 1);
+    assert_eq!(place.order(&["audit"]).0, 0);
+    both(&mut place, &mut verdicts, 0);
+    assert_eq!(place.order(&["enforce"]).0, 0);
+    both(&mut place, &mut verdicts, 1);
+    // With a fault in them the old rules stay whole, and nothing is ordered.
+    fs::write(place.path("rules.d/20.rules"), "deny nam x\n").unwrap();
+    assert!(place.live.as_ref().unwrap().reload().is_err());
+    assert_eq!(code(&place.request("sctp")), 1);
+    let (done, said) = place.order(&["enforce"]);
+    assert!(done == 1 && said.contains("20.rules:1:6"), "{said}");
+    assert!(place.order(&["status"]).1.contains("mode: enforce"));
+    // Off needs neither rules nor a daemon.
+    drop(verdicts);
+    let (done, said) = place.order(&["off", "--now"]);
+    assert!(done == 0 && said.contains("`khelper rules enforce`"), "{said}");
+    let mut verdicts = place.answer_following(Mode::Off, |_| Ok(()));
+    both(&mut place, &mut verdicts, 0);
+    let (done, said) = place.order(&["status"]);
+    assert!(done == 1 && said.contains("mode: off") && said.contains("the daemon gives verdicts"), "{said}");
+}
+
+#[test]
+fn rules_that_are_not_confirmed_go_back_by_themselves() {
+    let Some(mut place) = Place::new("deny name sctp\n") else { return };
+    let none = fs::read(place.path("rules.bin")).unwrap();
+    let verdicts = place.answer_following(Mode::Off, |_| Ok(()));
+    assert_ne!(fs::read(place.path("rules.bin")).unwrap(), none, "rules that are off are published");
+    let (done, said) = place.order(&["enforce", "--confirm", "2s"]);
+    assert!(done == 0 && said.contains("for 2 s, then off again"), "{said}");
+    let live = place.live.clone().unwrap();
+    // The daemon's own clock brings it back, and the shim is told; nobody asks for anything.
+    let began = Instant::now();
+    while live.goes_back() || fs::read(place.path("rules.bin")).unwrap() != b"khrules1" {
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not go back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!((code(&place.request("sctp")), live.mode()), (0, Mode::Off));
+    let (done, said) = place.order(&["enforce", "--confirmed"]);
+    assert!(done != 0 && said.contains("nothing to confirm"), "{said}");
+    assert_eq!(place.order(&["enforce", "--confirm", "10m"]).0, 0);
+    // Another daemon, after a restart in between, goes by the same order.
+    drop(verdicts);
+    let _verdicts = place.answer_following(Mode::Audit, |_| Ok(()));
+    let live = place.live.clone().unwrap();
+    assert!(live.mode() == Mode::Enforce && live.goes_back());
+    assert_eq!(code(&place.request("sctp")), 1);
+    assert!(place.order(&["status"]).1.contains(" s off again"));
+    assert_eq!(place.order(&["enforce", "--confirmed"]).0, 0);
+    assert!(live.mode() == Mode::Enforce && !live.goes_back());
 }

@@ -60,7 +60,7 @@ pub(super) fn serve(args: &Serve) -> u8 {
     }
 }
 
-pub(super) enum Failure {
+enum Failure {
     Usage(String),
     Failed(String),
     /// The configuration is refused, with this exit code.
@@ -100,9 +100,10 @@ fn run(args: &Serve) -> Result<(), Failure> {
     if let Ok(path) = std::env::current_exe() {
         builder = builder.probe(path, PROBE_ARG);
     }
-    let rules = live_rules(args)?;
-    builder = builder.rules(rules.hook());
     let journal = Arc::new(Journal::new()?);
+    let state = last_good(&folder).with_file_name("");
+    let rules = Arc::new(verdict::follow(live_rules(args)?, for_shim.as_ref(), &state, &journal));
+    builder = builder.rules(rules.hook());
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
     let config = args.config.as_ref().map_or_else(Config::default, Config::folder);
@@ -185,12 +186,11 @@ fn listen(args: &Serve, passed: Option<Result<Listener, SysError>>, readers: Opt
 }
 
 /// The rules. A daemon that cannot read them does not start: it would enforce nothing.
-fn live_rules(args: &Serve) -> Result<Arc<Live>, Failure> {
+fn live_rules(args: &Serve) -> Result<Live, Failure> {
     let mode = args.rules.unwrap_or_default();
     let folders = args.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));
     let live = Live::load(folders, ModuleTree::default(), mode);
-    let live = live.map_err(|Refused(faults)| Failure::Refused(faults.join("\nkhelper: "), exit::USAGE))?;
-    Ok(Arc::new(live))
+    live.map_err(|Refused(faults)| Failure::Refused(faults.join("\nkhelper: "), exit::USAGE))
 }
 
 /// The last good configuration is beside the ledger.

@@ -27,6 +27,7 @@ mod profile;
 mod rehearse;
 mod request;
 pub mod rules;
+mod rules_mode;
 pub mod serve;
 mod set;
 pub mod shim;

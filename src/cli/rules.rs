@@ -20,6 +20,7 @@ use crate::verbs::when::When;
 use super::exit::{USAGE, Verdict};
 use super::log::{open, passed_over};
 use super::output::{Answers, complain, say};
+use super::rules_mode::{Enforce, Places, audit, enforce, off, status};
 
 /// A day in microseconds.
 const DAY: i64 = 86_400_000_000;
@@ -33,6 +34,20 @@ pub struct RulesCommand {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Turn the rules off at once, with or without a daemon, for the shim too
+    Off {
+        /// The usual way: nothing is waited for
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Let everything run, and have the daemon report what the rules would deny
+    Audit(Places),
+    /// Enforce the rules, for good or until a time
+    Enforce(Enforce),
+    /// Show what the rules do, how many there are, and whether the shim gets verdicts
+    Status(Places),
     /// Check files of rules: faults, rules that can never match, patterns that match nothing here, how far a deny spreads
     Check(Files),
     /// Show what rules would change for the requests that a ledger has recorded
@@ -119,6 +134,10 @@ impl Files {
 pub fn rules(args: &RulesCommand) -> u8 {
     let answers = Answers::default();
     let done = match &args.verb {
+        Verb::Off { now: _, places } => off(places, &answers),
+        Verb::Audit(places) => audit(places, &answers),
+        Verb::Enforce(args) => enforce(args, &answers),
+        Verb::Status(places) => status(places, &answers),
         Verb::Check(files) => check(files, &answers),
         Verb::Test { files, ledger } => test(files, ledger, &answers),
         Verb::Learn(ledger) => learn(ledger, &answers),

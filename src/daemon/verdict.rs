@@ -147,7 +147,8 @@ impl Server {
         let mut fds: Vec<PollFd<'_>> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         let time = Timespec { tv_sec: 1, tv_nsec: 0 };
         // An error of poll is as a moment without anything: everything is looked at.
-        let _ = poll(&mut fds, if self.connections.is_empty() { None } else { Some(&time) });
+        let _ =
+            poll(&mut fds, if self.connections.is_empty() && !self.parts.judge.is_due() { None } else { Some(&time) });
     }
 
     fn accept(&mut self) {

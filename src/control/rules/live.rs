@@ -1,27 +1,57 @@
 //! The rules that are in force: read from their files, asked for each request, read again as a whole or not at all.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::abi::actor::Actor;
 use crate::abi::error::Explain;
 use crate::control::module_tree::ModuleTree;
 use crate::engine::RuleHook;
-use crate::policy::rules::{Asked, Decision, Fault, Mode, Requester, Resolved, Rules, Verdict, Wanted};
+use crate::policy::rules::{Asked, Compiled, Decision, Fault, Mode, Requester, Resolved, Rules, Verdict, Wanted};
 use crate::sys::linux::requester::Facts;
 
 use super::files::Folders;
+use super::order::{Now, Order, OrderFile, Stamp, publish};
 
 /// Why rules were not taken: sentences, one for each fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused(pub Vec<String>);
 
+/// Says something to the operator; whether it is a fault.
+pub type Say = Arc<dyn Fn(bool, &str) + Send + Sync>;
+
 /// Rules in force.
-#[derive(Debug)]
 pub struct Live {
     folders: Folders,
     modules: ModuleTree,
+    /// What they do without an order.
+    usual: Mode,
+    standing: RwLock<Standing>,
+    followed: Option<Followed>,
+}
+
+struct Standing {
     mode: Mode,
-    rules: RwLock<Arc<Rules>>,
+    rules: Arc<Rules>,
+    order: Option<Order>,
+    stamp: Stamp,
+    /// What the order says; the mode is another one if the rules cannot be read.
+    wanted: Mode,
+}
+
+/// The operator's order, and who must know what is in force.
+struct Followed {
+    file: OrderFile,
+    /// Where the compiled rules go.
+    compiled: PathBuf,
+    say: Say,
+    started: Now,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("folders", &self.folders).finish_non_exhaustive()
+    }
 }
 
 impl Live {
@@ -30,8 +60,18 @@ impl Live {
     /// # Errors
     /// Every fault of every file; or the one file or folder that another user could change, or that cannot be read.
     pub fn load(folders: Folders, modules: ModuleTree, mode: Mode) -> Result<Self, Refused> {
-        let rules = RwLock::new(Arc::new(if mode == Mode::Off { Rules::default() } else { read(&folders)? }));
-        Ok(Self { folders, modules, mode, rules })
+        let rules = Arc::new(if mode == Mode::Off { Rules::default() } else { read(&folders)? });
+        let standing = RwLock::new(Standing { mode, rules, order: None, stamp: None, wanted: mode });
+        Ok(Self { folders, modules, usual: mode, standing, followed: None })
+    }
+
+    /// Follows an operator's order from now on, and writes the compiled rules whenever something changes.
+    #[must_use]
+    pub fn following(mut self, file: OrderFile, compiled: PathBuf, say: Say) -> Self {
+        self.followed = Some(Followed { file, compiled, say, started: Now::read() });
+        let standing = self.look();
+        self.publish(standing.0, &standing.1);
+        self
     }
 
     /// Reads them again. With an error the old ones stay, whole. Returns how many there are now.
@@ -39,23 +79,85 @@ impl Live {
     /// # Errors
     /// As for [`Self::load`].
     pub fn reload(&self) -> Result<usize, Refused> {
-        if self.mode == Mode::Off {
+        let (mode, _) = self.look();
+        if mode == Mode::Off {
             return Ok(0);
         }
         let rules = Arc::new(read(&self.folders)?);
         let count = rules.rules().len();
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        self.standing.write().unwrap_or_else(PoisonError::into_inner).rules = rules.clone();
+        self.publish(mode, &rules);
         Ok(count)
     }
 
     /// The rules that are in force now.
     pub fn rules(&self) -> Arc<Rules> {
-        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.look().1
     }
 
     /// What they do.
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.look().0
+    }
+
+    /// Whether the mode goes back by itself at some time.
+    pub fn goes_back(&self) -> bool {
+        let Some(followed) = &self.followed else { return false };
+        let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
+        standing.order.as_ref().is_some_and(|order| order.goes_back(&followed.started.later()).is_some())
+    }
+
+    /// What is in force at this moment: an order may have come, or its time may be over.
+    fn look(&self) -> (Mode, Arc<Rules>) {
+        let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
+        let found = (standing.mode, standing.rules.clone());
+        let Some(followed) = &self.followed else { return found };
+        let stamp = followed.file.stamp();
+        let is_over = |order: &Order| order.until.is_some() && order.at(&followed.started.later()) != standing.wanted;
+        if stamp == standing.stamp && !standing.order.as_ref().is_some_and(is_over) {
+            return found;
+        }
+        drop(standing);
+        self.follow(followed, stamp)
+    }
+
+    /// Takes the order. Rules that cannot be read are not enforced, and the mode stays as it was.
+    fn follow(&self, followed: &Followed, stamp: Stamp) -> (Mode, Arc<Rules>) {
+        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
+        match followed.file.read() {
+            Ok(order) => standing.order = order,
+            Err(error) => (followed.say)(true, &format!("kept the mode of the rules: {}", error.whole())),
+        }
+        standing.stamp = stamp;
+        let wanted = standing.order.as_ref().map_or(self.usual, |order| order.at(&followed.started.later()));
+        if wanted == standing.wanted {
+            return (standing.mode, standing.rules.clone());
+        }
+        standing.wanted = wanted;
+        if wanted != Mode::Off {
+            match read(&self.folders) {
+                Ok(rules) => standing.rules = Arc::new(rules),
+                Err(Refused(faults)) => {
+                    let why = format!("rules refused: kept the mode {}: {}", standing.mode.name(), faults.join("; "));
+                    (followed.say)(true, &why);
+                    return (standing.mode, standing.rules.clone());
+                }
+            }
+        }
+        standing.mode = wanted;
+        let now = (wanted, standing.rules.clone());
+        drop(standing);
+        (followed.say)(false, &format!("the rules: {}, by {}", wanted.name(), followed.file.shown()));
+        self.publish(now.0, &now.1);
+        now
+    }
+
+    /// Writes the compiled rules for the shim. Rules that are not enforced are none.
+    fn publish(&self, mode: Mode, rules: &Rules) {
+        let Some(followed) = &self.followed else { return };
+        if let Err(error) = publish(&followed.compiled, &compiled(mode, rules, &self.modules)) {
+            (followed.say)(true, &format!("the shim keeps the compiled rules of before: {}", error.whole()));
+        }
     }
 
     /// What an engine's builder takes.
@@ -66,8 +168,9 @@ impl Live {
 
     /// What happens to a request.
     pub fn decide(&self, wanted: Wanted<'_>, by: &Actor) -> Decision {
-        if self.is_idle() {
-            return Verdict::Default.decide(self.mode);
+        let (mode, rules) = self.look();
+        if is_idle(mode) {
+            return Verdict::Default.decide(mode);
         }
         let facts = Facts::of(by.pid, by.start_time);
         let known = Requester::from(by);
@@ -77,16 +180,20 @@ impl Live {
             in_userns: facts.in_userns,
             ..known
         };
-        self.strictest(wanted, &[requester])
+        self.strictest_of(mode, &rules, wanted, &[requester])
     }
 
     /// What happens to a request that one of these has made, and it is not known which: what is denied to one of them is
     /// denied. Without any, nothing is known of the requester.
     pub fn strictest(&self, wanted: Wanted<'_>, candidates: &[Requester<'_>]) -> Decision {
-        if self.is_idle() {
-            return Verdict::Default.decide(self.mode);
+        let (mode, rules) = self.look();
+        if is_idle(mode) {
+            return Verdict::Default.decide(mode);
         }
-        let rules = self.rules();
+        self.strictest_of(mode, &rules, wanted, candidates)
+    }
+
+    fn strictest_of(&self, mode: Mode, rules: &Rules, wanted: Wanted<'_>, candidates: &[Requester<'_>]) -> Decision {
         let reach;
         let asked = match wanted {
             Wanted::Helper(path) => Asked::Helper(path),
@@ -100,19 +207,29 @@ impl Live {
         let candidates = if candidates.is_empty() { &unknown } else { candidates };
         let mut verdicts = candidates.iter().map(|requester| rules.judge(&asked, requester));
         let first = verdicts.next().unwrap_or(Verdict::Default);
-        verdicts
-            .fold(first, |worst, next| if worst.is_denied() { worst } else { stricter(worst, next) })
-            .decide(self.mode)
+        verdicts.fold(first, |worst, next| if worst.is_denied() { worst } else { stricter(worst, next) }).decide(mode)
     }
 
     /// Whether a decision depends on who asks.
     pub fn asks_who(&self) -> bool {
-        !self.is_idle() && self.rules().asks_who()
+        let (mode, rules) = self.look();
+        !is_idle(mode) && rules.asks_who()
     }
+}
 
-    /// Whether the rules are not looked at.
-    fn is_idle(&self) -> bool {
-        matches!(self.mode, Mode::Off | Mode::Learn)
+/// Whether the rules are not looked at.
+const fn is_idle(mode: Mode) -> bool {
+    matches!(mode, Mode::Off | Mode::Learn)
+}
+
+/// What the shim goes by in this mode.
+pub fn compiled(mode: Mode, rules: &Rules, modules: &ModuleTree) -> Compiled {
+    match mode {
+        Mode::Enforce => {
+            let tree = if rules.needs_resolution() { modules.get().ok() } else { None };
+            rules.compiled(tree.as_deref())
+        }
+        _ => Compiled::default(),
     }
 }
 

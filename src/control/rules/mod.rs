@@ -3,11 +3,13 @@
 mod files;
 pub mod json;
 mod live;
+mod order;
 mod replay;
 pub mod text;
 mod verdict;
 
 pub use files::{Folders, from_path, to_import};
-pub use live::{Live, Refused};
+pub use live::{Live, Refused, Say, compiled};
+pub use order::{Now, Order, OrderFile, publish};
 pub use replay::{Change, Counts, Replay, requester};
 pub use verdict::{Answers, Judge, Open, Told};

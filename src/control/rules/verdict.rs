@@ -76,6 +76,13 @@ impl Judge {
         powers(&decision)
     }
 
+    /// Whether there is something to look at from time to time, and looks at it.
+    pub fn is_due(&self) -> bool {
+        // The mode may have gone back.
+        let _ = self.live.mode();
+        self.live.goes_back()
+    }
+
     /// What was answered so far.
     pub fn counted(&self) -> Answers {
         let [allowed, denied, would_deny] = self.counts.each_ref().map(|count| count.load(Ordering::Relaxed));

@@ -142,8 +142,8 @@ impl Names {
         }
         named.extend(aliases.iter().map(|(_, module)| module.clone()));
         let mut modules = Vec::with_capacity(named.len());
-        for name in named.iter().cloned() {
-            modules.push((name.clone(), tree.dependencies(&name)?));
+        for name in &named {
+            modules.push((name.clone(), tree.dependencies(name)?));
         }
         let is_plain = |name: &&Vec<u8>| !name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\'));
         let mut plain = Vec::new();

@@ -1,0 +1,206 @@
+//! `khelper rules off | audit | enforce | status`: what the rules do. The order is a file that the daemon follows and the
+//! shim's compiled rules, so that it needs no daemon.
+
+use std::path::{Path, PathBuf};
+
+use crate::control::module_tree::ModuleTree;
+use crate::control::rules::text::counted;
+use crate::control::rules::{Folders, Now, Order, OrderFile, compiled, publish};
+use crate::control::shim;
+use crate::policy::rules::{Fault, Mode, Rules};
+use crate::sys::linux::seqpacket;
+
+use super::exit::{USAGE, Verdict};
+use super::output::{Answers, complain, say};
+
+/// Where the daemon's files are: as `serve` has been told.
+#[derive(Debug, clap::Args)]
+pub struct Places {
+    /// The folder of the daemon's ledger: the order is written beside it
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    /// The daemon's configuration folder, with the rules in its folder rules.d
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// The socket of the shim: the compiled rules are written beside it
+    #[arg(long, value_name = "PATH")]
+    shim_socket: Option<PathBuf>,
+}
+
+/// `rules enforce`.
+#[derive(Debug, clap::Args)]
+pub struct Enforce {
+    /// Go back by itself after this time (such as 90s, 10m, 2h), or when the machine starts again, unless it is confirmed
+    #[arg(long, value_name = "TIME", value_parser = seconds, conflicts_with = "confirmed")]
+    confirm: Option<u64>,
+    /// Confirm: what was ordered with --confirm stays
+    #[arg(long)]
+    confirmed: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || "give a time such as 90s, 10m or 2h, of at most a week".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let is_digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let all = number.parse::<u64>().ok().filter(|_| is_digits).and_then(|number| number.checked_mul(factor));
+    all.filter(|all| (1..=604_800).contains(all)).ok_or_else(wrong)
+}
+
+impl Places {
+    fn order(&self) -> OrderFile {
+        let beside = |ledger: &PathBuf| std::path::absolute(ledger).ok()?.parent().map(OrderFile::beside);
+        self.ledger.as_ref().and_then(beside).unwrap_or_default()
+    }
+
+    fn compiled(&self) -> PathBuf {
+        let beside = self.shim_socket.as_deref().and_then(Path::parent);
+        beside.map_or_else(|| PathBuf::from(shim::RULES), |folder| folder.join("rules.bin"))
+    }
+
+    /// The rules; every fault is printed.
+    fn rules(&self) -> Result<Rules, u8> {
+        let folders =
+            self.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));
+        let sources = folders.read().map_err(|error| failed(&error))?;
+        Rules::parse(&sources).map_err(|faults| {
+            faults.iter().for_each(|fault: &Fault| complain(fault));
+            1
+        })
+    }
+
+    /// What the rules did until now.
+    fn before(&self, now: &Now) -> Mode {
+        self.order().read().ok().flatten().map_or(Mode::Off, |order| order.at(now))
+    }
+
+    /// Writes the order and the compiled rules. The order comes first: with one of them nothing runs that is denied by it.
+    fn write(&self, order: &Order) -> Result<(), u8> {
+        let rules = if order.mode == Mode::Off { Rules::default() } else { self.rules()? };
+        self.order().write(order).map_err(|error| failed(&error))?;
+        let compiled = compiled(order.mode, &rules, &ModuleTree::default());
+        publish(&self.compiled(), &compiled).map_err(|error| failed(&error))?;
+        self.wake();
+        Ok(())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.shim_socket.clone().unwrap_or_else(|| PathBuf::from(shim::SOCKET))
+    }
+
+    /// A daemon that is there looks at its order when somebody connects. Returns whether it is there.
+    fn wake(&self) -> bool {
+        seqpacket::listens(&self.socket())
+    }
+}
+
+fn failed(error: &crate::abi::error::ControlError) -> u8 {
+    complain(error);
+    Verdict::of_error(error).code()
+}
+
+/// The rules are off.
+pub fn off(places: &Places, answers: &Answers) -> Result<u8, u8> {
+    places.write(&Order { mode: Mode::Off, until: None })?;
+    answers.line("the rules are off, for the daemon and for the shim without it; turn them on again with `khelper rules enforce`");
+    Ok(0)
+}
+
+/// What would be denied runs, and is reported.
+pub fn audit(places: &Places, answers: &Answers) -> Result<u8, u8> {
+    places.write(&Order { mode: Mode::Audit, until: None })?;
+    answers.line("the rules deny nothing; the daemon reports what they would deny");
+    Ok(0)
+}
+
+/// What is denied does not run.
+pub fn enforce(args: &Enforce, answers: &Answers) -> Result<u8, u8> {
+    let (places, now) = (&args.places, Now::read());
+    if args.confirmed {
+        return confirm(places, &now, answers);
+    }
+    let before = places.before(&now);
+    let until = args.confirm.map(|seconds| (now.after(seconds), before));
+    places.write(&Order { mode: Mode::Enforce, until })?;
+    match args.confirm {
+        None => answers.line("the rules are enforced"),
+        Some(seconds) => answers.line(&format!(
+            "the rules are enforced for {seconds} s, then {} again; `khelper rules enforce --confirmed` keeps them",
+            before.name()
+        )),
+    }
+    Ok(0)
+}
+
+fn confirm(places: &Places, now: &Now, answers: &Answers) -> Result<u8, u8> {
+    let order = places.order().read().map_err(|error| failed(&error))?;
+    match order {
+        Some(order) if order.goes_back(now).is_some() => {
+            places.order().write(&Order { until: None, ..order }).map_err(|error| failed(&error))?;
+            places.wake();
+            answers.line("confirmed: the rules stay enforced");
+            Ok(0)
+        }
+        Some(Order { mode: Mode::Enforce, until: None }) => {
+            answers.line("the rules are enforced, and nothing has to be confirmed");
+            Ok(0)
+        }
+        _ => {
+            say("there is nothing to confirm: the rules have gone back, or were not enforced with --confirm");
+            Err(USAGE)
+        }
+    }
+}
+
+/// Says what is in force. The exit code is 1 if something is at fault.
+pub fn status(places: &Places, answers: &Answers) -> Result<u8, u8> {
+    let now = Now::read();
+    let mut code = 0;
+    match places.order().read() {
+        Ok(None) => answers.line("mode: that of `khelper serve --rules`, off without it; nothing was ordered"),
+        Ok(Some(order)) => {
+            let at = places.order().shown();
+            let back = order.goes_back(&now).map(|(left, back)| format!(", in {left} s {} again", back.name()));
+            answers.line(&format!("mode: {}{} (ordered in {at})", order.at(&now).name(), back.unwrap_or_default()));
+        }
+        Err(error) => code = failed(&error).min(1),
+    }
+    match places.rules() {
+        Ok(rules) => {
+            let stricter = match rules.compiled(ModuleTree::default().get().ok().as_deref()).stricter {
+                0 => String::new(),
+                count => format!("; {count} of them stricter for a shim without a verdict"),
+            };
+            answers.line(&format!("rules: {}{stricter}", counted(rules.rules().len(), "rule")));
+        }
+        Err(_) => {
+            answers.line("rules: with faults, so those of before stay in force");
+            code = 1;
+        }
+    }
+    answers.line(match places.wake() {
+        true => "shim: the daemon gives verdicts",
+        false => "shim: no daemon gives verdicts",
+    });
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit_and_an_end() {
+        assert_eq!(["90s", "10m", "2h"].map(|text| seconds(text).unwrap()), [90, 600, 7200]);
+        for text in ["", "s", "10", "0m", "-1m", "+1m", "1.5h", "10d", "169h", "99999999999999999999h", "é"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What an operator has ordered the rules to do: a file that the daemon follows, and that can be written without it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::abi::error::{ControlError, ParseError};
+use crate::abi::escape::screen;
+use crate::policy::rules::{Compiled, Mode};
+use crate::sys::linux::ticks;
+use crate::sys::linux::trust::{Contents, Folder, Untrusted};
+use crate::sys::process::boot_id;
+
+/// The file, in the folder of the daemon's state.
+const FILE: &str = "rules.mode";
+/// The folder of the daemon of this machine.
+const STATE: &str = "/var/lib/khelper";
+
+/// A time of this start of the machine: the wall clock may be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Until {
+    /// The start of the machine.
+    boot: String,
+    /// Seconds since then.
+    at: u64,
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What the rules do.
+    pub mode: Mode,
+    /// Until when, unless it is confirmed, and what they do then.
+    pub until: Option<(Until, Mode)>,
+}
+
+/// The moment that orders are judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Now(Until);
+
+impl Now {
+    /// This moment.
+    pub fn read() -> Self {
+        Self(Until { boot: boot_id(), at: ticks::since_boot().as_secs() })
+    }
+
+    /// This moment, of the same start of the machine.
+    #[must_use]
+    pub fn later(&self) -> Self {
+        Self(Until { boot: self.0.boot.clone(), at: ticks::since_boot().as_secs() })
+    }
+
+    /// So many seconds later.
+    pub fn after(&self, seconds: u64) -> Until {
+        Until { boot: self.0.boot.clone(), at: self.0.at.saturating_add(seconds) }
+    }
+}
+
+impl Order {
+    /// What the rules do now. A machine that was started again has not been confirmed.
+    pub fn at(&self, now: &Now) -> Mode {
+        match &self.until {
+            Some((until, back)) if until.boot != now.0.boot || until.at <= now.0.at => *back,
+            _ => self.mode,
+        }
+    }
+
+    /// In how many seconds it goes back by itself, and to what; `None` if it stays, or has gone back.
+    pub fn goes_back(&self, now: &Now) -> Option<(u64, Mode)> {
+        let (until, back) = self.until.as_ref()?;
+        (until.boot == now.0.boot && until.at > now.0.at).then(|| (until.at - now.0.at, *back))
+    }
+
+    fn text(&self) -> String {
+        let head = "# What the rules of khelper do; written by `khelper rules`.\n";
+        match &self.until {
+            None => format!("{head}{}\n", self.mode.name()),
+            Some((until, back)) => {
+                format!("{head}{} until {} {} then {}\n", self.mode.name(), until.boot, until.at, back.name())
+            }
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+        let words: Vec<&str> = lines.next()?.split(' ').collect();
+        let mode = |name: &str| Mode::parse(name.as_bytes());
+        let order = match words[..] {
+            [name] => Self { mode: mode(name)?, until: None },
+            [name, "until", boot, at, "then", back] => {
+                let until = Until { boot: boot.to_owned(), at: at.parse().ok()? };
+                Self { mode: mode(name)?, until: Some((until, mode(back)?)) }
+            }
+            _ => return None,
+        };
+        lines.next().is_none().then_some(order)
+    }
+}
+
+/// The file of the order.
+#[derive(Clone, Debug)]
+pub struct OrderFile(PathBuf);
+
+impl Default for OrderFile {
+    /// That of the daemon of this machine.
+    fn default() -> Self {
+        Self::beside(Path::new(STATE))
+    }
+}
+
+/// What tells one version of the file from another.
+pub type Stamp = Option<(u64, i64, i64)>;
+
+impl OrderFile {
+    /// In this folder.
+    pub fn beside(folder: &Path) -> Self {
+        Self(folder.join(FILE))
+    }
+
+    /// Its path, as it is shown.
+    pub fn shown(&self) -> String {
+        screen(self.0.as_os_str().as_encoded_bytes())
+    }
+
+    /// Its version; `None` if there is no file.
+    pub fn stamp(&self) -> Stamp {
+        fs::symlink_metadata(&self.0).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()))
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The order, if there is one.
+    ///
+    /// # Errors
+    /// `EPERM` if another user than root and this one could change it; `EINVAL` if it is no order; else the errno of the
+    /// call that failed.
+    pub fn read(&self) -> Result<Option<Order>, ControlError> {
+        let Some(folder) = Folder::open(self.folder()).map_err(|e| failed(&e))? else { return Ok(None) };
+        match folder.read(OsStr::new(FILE)).map_err(|e| failed(&e))? {
+            Contents::Missing | Contents::Masked => Ok(None),
+            Contents::Bytes(bytes) => Order::parse(&bytes).map(Some).ok_or_else(|| {
+                let advice = "give the order again: `khelper rules off`, `learn`, `audit` or `enforce`";
+                ControlError::Value {
+                    key: self.shown(),
+                    error: ParseError::invalid("is no order for the rules", advice),
+                }
+            }),
+        }
+    }
+
+    /// Writes the order, in place of the one before.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn write(&self, order: &Order) -> Result<(), ControlError> {
+        let folder = Folder::make(self.folder()).map_err(|e| failed(&e))?;
+        folder.replace(OsStr::new(FILE), order.text().as_bytes()).map_err(|e| failed(&e))
+    }
+}
+
+/// Writes the compiled rules for the shim, in place of those before.
+///
+/// # Errors
+/// `EPERM` if another user could change the file or its folder; else the errno of the call that failed.
+pub fn publish(path: &Path, compiled: &Compiled) -> Result<(), ControlError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let folder = Folder::make(folder).map_err(|e| failed(&e))?;
+    folder.replace(name, &compiled.bytes).map_err(|e| failed(&e))
+}
+
+fn failed(error: &Untrusted) -> ControlError {
+    let advice = match error.errno {
+        Errno::EPERM => "let root own it, and nobody else write it",
+        Errno::EACCES => "run khelper as root",
+        _ => "mend the folder, and try again",
+    };
+    let key = screen(error.path.as_os_str().as_encoded_bytes());
+    ControlError::Value { key, error: ParseError::with(error.errno, error.why.clone(), advice) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::error::Explain;
+
+    fn at(boot: &str, at: u64) -> Now {
+        Now(Until { boot: boot.to_owned(), at })
+    }
+
+    #[test]
+    fn an_order_goes_back_at_its_time_and_at_the_next_start_of_the_machine() {
+        let order = Order { mode: Mode::Enforce, until: Some((at("a", 100).after(600), Mode::Audit)) };
+        for (now, mode, left) in [
+            (at("a", 100), Mode::Enforce, Some((600, Mode::Audit))),
+            (at("a", 699), Mode::Enforce, Some((1, Mode::Audit))),
+            (at("a", 700), Mode::Audit, None),
+            (at("b", 100), Mode::Audit, None),
+        ] {
+            assert_eq!((order.at(&now), order.goes_back(&now)), (mode, left), "{now:?}");
+        }
+        let stays = Order { mode: Mode::Enforce, until: None };
+        assert_eq!((stays.at(&at("b", 9)), stays.goes_back(&at("b", 9))), (Mode::Enforce, None));
+    }
+
+    #[test]
+    fn an_order_is_read_as_it_was_written_and_nothing_else_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = OrderFile::beside(dir.path());
+        assert_eq!((file.read().unwrap(), file.stamp()), (None, None));
+        let mut stamps = Vec::new();
+        for mode in Mode::ALL {
+            for until in [None, Some((at("4f1c", 7).after(1), Mode::Audit))] {
+                let order = Order { mode, until };
+                file.write(&order).unwrap();
+                assert_eq!(file.read().unwrap(), Some(order));
+                stamps.push(file.stamp());
+            }
+        }
+        assert!(stamps.windows(2).all(|pair| pair[0] != pair[1]), "{stamps:?}");
+        for text in [
+            "",
+            "enforce now\n",
+            "enforce\noff\n",
+            "enforce until x y then off\n",
+            "enforced\n",
+            "enforce until x 1 then\n",
+        ] {
+            fs::write(dir.path().join(FILE), text).unwrap();
+            assert_eq!(file.read().unwrap_err().errno(), Errno::EINVAL, "{text:?}");
+        }
+    }
+}

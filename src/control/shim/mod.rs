@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Command as Process, Stdio};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -42,6 +43,10 @@ pub const RULES: &str = "/run/khelper/rules.bin";
 pub const SOCKET: &str = "/run/khelper/shim.sock";
 /// How long the daemon may take, in milliseconds.
 const PATIENCE: u16 = 200;
+
+/// How often a new file that is still open for writing is tried again, and the time between.
+const BUSY_TRIES: u32 = 500;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// The shim of a machine.
 pub struct Shim {
@@ -233,8 +238,16 @@ impl Shim {
             return Err(words::elsewhere(&path));
         }
         let mut trial = Process::new(&path);
-        let tried =
-            trial.arg("--check").env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        trial.arg("--check").env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut tried = trial.status();
+        // Another thread has just forked: its child has the file open for writing until it executes its own program.
+        for _ in 0..BUSY_TRIES {
+            if !matches!(&tried, Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy) {
+                break;
+            }
+            std::thread::sleep(BUSY_PAUSE);
+            tried = trial.status();
+        }
         match tried {
             Ok(status) if status.success() => Ok(()),
             Ok(_) => Err(words::fails(&path, Errno::ENOEXEC)),

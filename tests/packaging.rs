@@ -38,7 +38,7 @@ fn means(source: &str, path: &str) -> bool {
 fn every_unit_page_and_completion_is_in_both_packages() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for list in [deb(), rpm()] {
-        for folder in ["assets/man", "assets/completions", "assets/systemd"] {
+        for folder in ["assets/man", "assets/completions", "assets/systemd", "assets/profiles"] {
             for entry in std::fs::read_dir(root.join(folder)).unwrap() {
                 let path = format!("{folder}/{}", entry.unwrap().file_name().to_str().unwrap());
                 let found = list.iter().find(|(source, _)| means(source, &path));

@@ -63,8 +63,13 @@ impl Judge {
             Some(name) => Wanted::Module(name),
             None => Wanted::Helper(question.program()),
         };
-        let decision = self.live.strictest(wanted, candidates);
+        // A helper whose rule names a profile would have more powers than the rule gives it.
+        let (decision, lacks_profile) = match self.live.strictest(wanted, candidates) {
+            Decision::Allow(Some(cited)) if cited.rule.profile.is_some() => (Decision::Deny(cited), true),
+            other => (other, false),
+        };
         let (what, at) = match &decision {
+            _ if lacks_profile => ("not run, because profiles are for the engine's helpers alone, by", 1),
             Decision::Allow(_) => ("allowed by", 0),
             Decision::Deny(_) => ("denied by", 1),
             Decision::WouldDeny(_) => ("would be denied by", 2),
@@ -90,7 +95,7 @@ impl Judge {
     }
 }
 
-/// The powers that a decision gives. This is the place where the profile of the rule that allows is applied.
+/// The powers that a decision gives.
 fn powers(decision: &Decision) -> Answer {
     let flags = if matches!(decision, Decision::Deny(_)) { 0 } else { ALLOW };
     Answer { flags, uid: 0, gid: 0, bounding: 0, inheritable: 0, permitted: 0, ambient: 0 }

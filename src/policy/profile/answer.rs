@@ -3,8 +3,7 @@
 use crate::abi::profile::{Part, Profile};
 use crate::abi::verdict::{ALLOW, Answer, IDS, LANDLOCK, NO_NEW_PRIVS, SETS};
 
-/// The answer that makes the shim apply a profile. With [`LANDLOCK`] the ruleset has to go with it. Resource limits and the
-/// cgroup are set by the daemon, by the peer's pid, before it answers.
+/// The answer that makes the shim apply a profile. With [`LANDLOCK`] the ruleset has to go with it.
 pub fn answer(profile: &Profile) -> Answer {
     let (ids, sets) = (profile.user, profile.sets);
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
@@ -28,5 +27,8 @@ pub fn answer(profile: &Profile) -> Answer {
 /// What of a profile the shim cannot apply. A helper of the kernel with such a profile must not run: it would have more
 /// powers than its profile gives it.
 pub fn beyond_shim(profile: &Profile) -> Vec<Part> {
-    profile.parts().filter(|part| matches!(part, Part::Seccomp | Part::ReadOnlyRoot)).collect()
+    profile
+        .parts()
+        .filter(|part| matches!(part, Part::Cgroup | Part::ReadOnlyRoot | Part::Rlimits | Part::Seccomp))
+        .collect()
 }

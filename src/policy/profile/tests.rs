@@ -70,7 +70,7 @@ fn every_key_has_its_meaning() {
     assert_eq!((answer.bounding, answer.inheritable), (both.bits(), both.bits()));
     assert_eq!((answer.permitted, answer.ambient), (both.bits(), module.bits()));
     assert_eq!(verdict::Answer::read(&answer.packet()), Some(answer));
-    assert_eq!(beyond_shim(&profile), [Part::ReadOnlyRoot, Part::Seccomp]);
+    assert_eq!(beyond_shim(&profile), [Part::Cgroup, Part::ReadOnlyRoot, Part::Rlimits, Part::Seccomp]);
 }
 
 #[test]

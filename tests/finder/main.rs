@@ -175,6 +175,48 @@ fn nothing_is_run_unless_somebody_agrees() {
     assert!(!std::path::Path::new(&name).exists());
 }
 
+/// On a terminal it asks; only `y` is yes, and ctrl-c ends the question.
+#[test]
+fn on_a_terminal_it_asks() {
+    let Some(at) = programs() else { return };
+    for (answer, code, runs) in
+        [(Some("n\n"), 1, false), (Some("\n"), 1, false), (None, 130, false), (Some("y\n"), 0, true)]
+    {
+        let name = at.name("asked");
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));
+        khelper.args(["profile", "find", "--", "/bin/touch", &name]).stdin(pty.slave);
+        let mut khelper = khelper.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut asked, mut stderr) = (Vec::new(), khelper.stderr.take().unwrap());
+        while !asked.ends_with(b"Go on? [y/N] ") {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte).unwrap();
+            asked.push(byte[0]);
+        }
+        match answer {
+            Some(answer) => std::fs::File::from(pty.master.try_clone().unwrap()).write_all(answer.as_bytes()).unwrap(),
+            None => kill(Pid::from_raw(khelper.id().cast_signed()), Signal::SIGINT).unwrap(),
+        }
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        let output = khelper.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{answer:?}: {rest} {output:?}");
+        assert_eq!((std::path::Path::new(&name).exists(), !output.stdout.is_empty()), (runs, runs), "{answer:?}");
+    }
+}
+
+/// What `--profile-text` prints is a file of profiles.d; without a result it prints nothing.
+#[test]
+fn the_text_of_the_profile_stands_alone() {
+    let Some(at) = programs() else { return };
+    let output = find(&["--yes", "--profile-text"], &[at.path(), "chroot"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(lines, ["capabilities = cap_sys_chroot"], "{output:?}");
+    let output = find(&["--yes", "--profile-text"], &["/bin/grep", "Cap", "/proc/self/status"]);
+    assert!(output.stdout.is_empty() && output.stderr.starts_with(b"khelper: refused: "), "{output:?}");
+}
+
 /// The run that ctrl-c interrupts is killed, and then undone.
 #[test]
 fn ctrl_c_ends_the_search_and_undoes_the_run() {

@@ -259,13 +259,12 @@ fn what_happens_while_nothing_is_typed_is_said_at_the_next_line() {
     lines.until("", "nothing new");
     // A half-typed line stays whole while helpers end.
     let helpers = lines.types(":ps");
-    let pid = helpers
-        .lines()
-        .rev()
-        .find_map(|row| row.split_whitespace().find_map(|word| word.parse::<i32>().ok().filter(|pid| *pid > 99)));
+    // The third column. The last requests may have no helper yet, and the requester is this console.
+    let pid = helpers.lines().find_map(|row| row.split_whitespace().nth(2)?.parse::<i32>().ok());
     lines.types("back");
     lines.pty.send("mas");
-    if let Some(pid) = pid.filter(|_| OWN) {
+    if OWN {
+        let pid = pid.unwrap_or_else(|| panic!("no helper has a pid:\n{helpers}"));
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     }
     lines.pty.until("the typed letters", |s| s.contents().trim_end().ends_with("> mas"));

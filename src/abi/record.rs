@@ -19,6 +19,13 @@ use super::module::modprobe_argv;
 use super::wait::{WaitMode, WaitStatus};
 use super::wire;
 
+/// How the sentence about the rule that decided begins; the rule follows.
+pub const ALLOWED: &str = "allowed by ";
+/// The same for what was not denied because the mode of the rules is audit.
+pub const WOULD_DENY: &str = "would be denied by ";
+/// The same for what did not run.
+pub const DENIED: &str = "denied by ";
+
 /// A module request, or a call of any helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -149,7 +156,7 @@ pub struct Record {
     /// The errno, if there was one.
     #[serde(with = "wire::errno")]
     pub errno: Option<Errno>,
-    /// The text of [`Self::why`], if it cannot be computed from the other fields.
+    /// The text of [`Self::why`], if it cannot be computed from the other fields; the sentence of [`Self::ruled`].
     pub(crate) said: Option<Box<str>>,
     /// What the kernel's function would have returned; `None` until the caller has its result.
     pub result: Option<i32>,
@@ -253,13 +260,20 @@ impl Record {
         self.said = (self.why().as_deref() != Some(&whole)).then(|| whole.into());
     }
 
-    /// The reason of a refusal or failure, with advice: `reason (ERRNO); advice`.
+    /// The reason of a refusal or failure, with advice: `reason (ERRNO); advice`; of a request that went on, the rule that
+    /// decided ([`Self::ruled`]).
     pub fn why(&self) -> Option<Cow<'_, str>> {
         match (&self.said, self.stage, self.errno) {
             (Some(said), ..) => Some((&**said).into()),
             (None, Some(Stage::Exec), Some(errno)) => Some(exec_error(errno, &self.path, None).whole().into()),
             _ => None,
         }
+    }
+
+    /// The sentence about the rule because of which the request went on: `allowed by FILE:LINE (RULE): ..`, or `would be
+    /// denied by ..` in the mode audit. What a rule denied has it in [`Self::why`] alone.
+    pub fn ruled(&self) -> Option<&str> {
+        self.said.as_deref().filter(|said| [ALLOWED, WOULD_DENY].iter().any(|begins| said.starts_with(begins)))
     }
 
     /// argv as the helper got it.

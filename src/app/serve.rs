@@ -110,7 +110,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let config = Arc::new(config.with_last_good(last_good(&folder)));
     let view = Arc::new(Files::new(folder.clone()));
     let local = Local::with_run(engine.clone(), ledger.run());
-    let target = Arc::new(local.with_config(config.clone()).with_ledger(view));
+    let target = Arc::new(local.with_config(config.clone()).with_ledger(view).with_rules(rules.clone()));
     let configuration =
         Configuration { target: target.clone(), config, last: last_good(&folder), rules: rules.clone() };
     configuration.start(&journal)?;

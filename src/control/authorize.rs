@@ -110,6 +110,7 @@ pub fn requirement(command: &Command) -> Requirement {
         | Command::Record(_)
         | Command::Live { .. }
         | Command::Records(_)
+        | Command::Rules
         | Command::Why(_) => Requirement::Read,
         // Words are searched for in argv, which readers may not see.
         Command::Log(question) if question.query.as_ref().is_none_or(|query| query.words.is_empty()) => {
@@ -183,6 +184,7 @@ fn may(actor: &Actor, command: &Command) -> Result<(), ControlError> {
         | Command::Records(_)
         | Command::Log(_)
         | Command::Why(_)
+        | Command::Rules
         | Command::Shutdown { .. } => owner(actor),
         Command::Reset(_) | Command::ResetLoopMessages => may_reset(actor).map_err(ControlError::Denied),
     }
@@ -250,6 +252,7 @@ mod tests {
             Command::Records(_) => "records",
             Command::Log(_) => "log",
             Command::Why(_) => "why",
+            Command::Rules => "rules",
             Command::Shutdown { .. } => "shutdown",
         };
         let call = Call {
@@ -313,6 +316,7 @@ mod tests {
             Command::Records(vec![1]),
             Command::Log(Box::default()),
             Command::Why(WhyRequest { which: Which::Id(1), of: None }),
+            Command::Rules,
             Command::Shutdown { patience: Duration::ZERO },
         ];
         all.extend(Key::ALL.map(Command::Get));
@@ -412,7 +416,8 @@ mod tests {
     fn allowed(name: &str, command: &Command) -> &'static str {
         match (name, command) {
             (
-                "get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records" | "log" | "why",
+                "get" | "diff" | "status" | "record" | "live" | "activity" | "matching" | "records" | "log" | "why"
+                | "rules",
                 _,
             ) => "rodnw",
             ("request" | "chain" | "check path", _) => "ronw",

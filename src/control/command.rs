@@ -20,6 +20,7 @@ use super::activity::page::{PageRequest, RecordPage};
 use super::activity::query::Query;
 use super::ledger_view::{LogPage, LogRequest, Told, WhyRequest};
 use super::provenance::{Comparison, Knob, Setting};
+use super::rules_view::RulesView;
 
 /// A call of a helper.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -189,6 +190,8 @@ pub enum Command {
     Log(Box<LogRequest>),
     /// Read what the engine's ledger knows about one request.
     Why(WhyRequest),
+    /// Read the rules that are in force, and what they have decided.
+    Rules,
     /// End the engine: shut the gate for good and wait for running helpers (UMH-14). Blocks for up to `patience`, and
     /// for up to one second more while a launch is in progress.
     Shutdown {
@@ -237,6 +240,8 @@ pub enum Reply {
     Log(Box<LogPage>),
     /// What the ledger knows about one request.
     Why(Box<Told>),
+    /// The rules, and what they have decided.
+    Rules(Box<RulesView>),
     /// The engine has ended; these requests are still running.
     Left(Vec<Left>),
 }

@@ -25,6 +25,7 @@ use super::completion::{CallId, Completion};
 use super::config::Config;
 use super::dispatch::dispatch;
 use super::ledger_view::LedgerView;
+use super::rules::Live;
 use super::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKind};
 use super::watch::{Wake, Watch};
 use crate::abi::knob::Key;
@@ -91,6 +92,7 @@ fn lane(command: &Command) -> Lane {
         Command::Configure(settings) => lane_of_write(settings.first().map(|setting| setting.key)),
         Command::Activity(_) | Command::Matching { .. } | Command::Records(_) => Lane::Reader,
         Command::Log(_) | Command::Why(_) => Lane::Ledger,
+        Command::Rules => Lane::Reader,
         Command::RequestModule { .. }
         | Command::Call(_)
         | Command::Probe { .. }
@@ -118,15 +120,22 @@ impl Local {
     /// The same target with other configuration files. Call it before the first command.
     #[must_use]
     pub fn with_config(self, config: Arc<Config>) -> Self {
-        let ledger = self.calls.ledger.clone();
-        Self { calls: Arc::new(Calls::new(config, ledger)), ..self }
+        let (ledger, rules) = (self.calls.ledger.clone(), self.calls.rules.clone());
+        Self { calls: Calls::new(config, ledger, rules), ..self }
     }
 
     /// The same target with the ledger that its engine writes. Call it before the first command.
     #[must_use]
     pub fn with_ledger(self, ledger: Arc<dyn LedgerView>) -> Self {
-        let config = self.calls.config.clone();
-        Self { calls: Arc::new(Calls::new(config, Some(ledger))), ..self }
+        let (config, rules) = (self.calls.config.clone(), self.calls.rules.clone());
+        Self { calls: Calls::new(config, Some(ledger), rules), ..self }
+    }
+
+    /// The same target with the rules that its engine asks. Call it before the first command.
+    #[must_use]
+    pub fn with_rules(self, rules: Arc<Live>) -> Self {
+        let (config, ledger) = (self.calls.config.clone(), self.calls.ledger.clone());
+        Self { calls: Calls::new(config, ledger, Some(rules)), ..self }
     }
 
     /// The same target with a name ([`TargetInfo::name`]).

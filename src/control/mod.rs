@@ -35,6 +35,7 @@ pub mod record_json;
 pub mod rehearsal;
 pub mod repeat;
 pub mod rules;
+pub mod rules_view;
 pub mod shim;
 pub mod tally;
 pub mod target;

@@ -18,6 +18,7 @@ use super::activity::query::{Query, Sort};
 use super::command::{Rehearse, Rehearsed};
 use super::ledger_view::{LogPage, LogRequest, Recorded, Running, Told, What, Which as Log, WhyRequest};
 use super::provenance::{Comparison, Drift, Knob, Setting, Where};
+use super::rules::{Asking, Denied, RuleUse, RulesView};
 use super::target_info::RunId;
 use super::{Call, Command, KernelWrite, Left, Reply};
 use crate::abi::actor::{Actor, ChainLink, Comm, Origin};
@@ -39,6 +40,7 @@ use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{ChainEnded, Knobs, KnownState, LeftProcess, Live, Slots, Snapshot, Totals, WatchState};
 use crate::abi::wait::{WaitMode, WaitStatus};
+use crate::policy::rules::Mode;
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
 #[derive(Clone, Debug)]
@@ -598,6 +600,7 @@ impl Seed {
                 which: self.one(&[Log::Name(self.bytes(b'n')), Log::Id(self.n(24)), Log::Pid(self.int(25))]),
                 of: None,
             }),
+            Command::Rules,
             Command::Shutdown { patience: Duration::from_micros(self.small(17).into()) },
         ];
         for command in &all {
@@ -630,6 +633,7 @@ impl Seed {
                 | Command::Records(_)
                 | Command::Log(_)
                 | Command::Why(_)
+                | Command::Rules
                 | Command::Shutdown { .. } => {}
             }
         }
@@ -655,6 +659,42 @@ impl Seed {
             what,
         };
         all.into_iter().map(line).collect()
+    }
+
+    fn rules(&self) -> RulesView {
+        let asking = |n| Asking {
+            at: self.int(n).into(),
+            pid: self.int(n + 1),
+            uid: self.maybe(self.small(n + 2)),
+            comm: self.text(b'c').into(),
+            place: self.text(b'p').into(),
+        };
+        RulesView {
+            mode: self.one(&[Mode::Audit, Mode::Enforce]),
+            since: self.int(60).into(),
+            judged: self.n(61),
+            unmatched: self.n(62),
+            denied: self.n(63),
+            would_deny: self.n(64),
+            rules: vec![RuleUse {
+                file: self.text(b'f').into(),
+                line: self.small(65),
+                text: self.text(b't').into(),
+                denies: self.some,
+                never_after: self.maybe(3),
+                times: self.n(66),
+                last: self.maybe(asking(67)),
+            }],
+            more: self.n(70),
+            lately: vec![Denied {
+                rule: 4,
+                enforced: self.some,
+                asked: self.text(b'a').into(),
+                because: self.text(b'b').into(),
+                times: self.n(71),
+                last: asking(72),
+            }],
+        }
     }
 
     pub(crate) fn replies(&self) -> Vec<Reply> {
@@ -721,6 +761,7 @@ impl Seed {
                 newer: 15,
                 unreadable: 16,
             })),
+            Reply::Rules(Box::new(self.rules())),
             Reply::Left(vec![Left { live: self.live(), captured: self.some }]),
         ];
         all.extend(self.values().into_iter().map(|(_, value)| Reply::Value(value)));
@@ -744,6 +785,7 @@ impl Seed {
                 | Reply::ChainEnded(_)
                 | Reply::Log(_)
                 | Reply::Why(_)
+                | Reply::Rules(_)
                 | Reply::Left(_) => {}
             }
         }

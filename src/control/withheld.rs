@@ -73,6 +73,7 @@ pub(super) fn reply(reply: Reply) -> Reply {
         | Reply::Knobs(_)
         | Reply::Diff(_)
         | Reply::ChainEnded(_)
+        | Reply::Rules(_)
         | Reply::Left(_) => reply,
     }
 }

@@ -65,7 +65,7 @@ impl Inner {
             return self.end_without_process(record, Outcome::Refused, Some(&error));
         }
         caller.begins(record.id);
-        let (slot, profile) = match self.admit(name, &values, &record, caller, &cancel) {
+        let (slot, profile) = match self.admit(name, &values, &mut record, caller, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
             Err(NoSlot::Cancelled) => return self.give_up(record),
@@ -96,7 +96,7 @@ impl Inner {
         &self,
         name: &[u8],
         values: &Values,
-        record: &Record,
+        record: &mut Record,
         caller: &Caller,
         cancel: &Cancel,
     ) -> Result<(Slot<'_>, Confined), NoSlot> {
@@ -115,7 +115,7 @@ impl Inner {
     }
 
     /// Checks the allow and deny lists and the rules, then calls the embedder's security hook (REQ-2). A panic in the hook refuses.
-    fn judge(&self, name: &ModuleName, values: &Values, record: &Record) -> Result<Confined, NoSlot> {
+    fn judge(&self, name: &ModuleName, values: &Values, record: &mut Record) -> Result<Confined, NoSlot> {
         judge_name(&values.allow, &values.deny, name.as_bytes()).map_err(|why| {
             refused(
                 Stage::Hook,

@@ -9,17 +9,17 @@ use crate::abi::error::{EngineError, Stage};
 use crate::abi::escape::screen;
 use crate::abi::log::{Level, LogKind};
 use crate::abi::profile::Profile;
-use crate::abi::record::Record;
+use crate::abi::record::{ALLOWED, DENIED, Record, WOULD_DENY};
 use crate::policy::rules::{Cited, Decision, Wanted};
 
 use super::inner::Inner;
 
 impl Inner {
-    /// The error cites the rule that denies the request. What would be denied is a line of the log.
+    /// The record cites the rule that decided, the error the one that denies. What would be denied is a line of the log.
     pub(super) fn judge_by_rules(
         &self,
         wanted: Wanted<'_>,
-        record: &Record,
+        record: &mut Record,
     ) -> Result<Option<Arc<Profile>>, EngineError> {
         let Some(rules) = &self.rules else { return Ok(None) };
         // Hooks run without any lock.
@@ -30,19 +30,23 @@ impl Inner {
         match decision {
             Decision::Allow(cited) => {
                 let Some(cited) = cited else { return Ok(None) };
+                let by = cited.of(wanted.name());
+                record.said = Some(format!("{ALLOWED}{by}").into());
                 if cited.rule.log {
-                    self.log_rule(Level::Info, record.id, "allowed by", &cited.of(wanted.name()));
+                    self.log_rule(Level::Info, record.id, ALLOWED, &by);
                 }
                 cited.rule.profile.as_ref().map(|name| self.profile(name, &cited)).transpose()
             }
             Decision::WouldDeny(cited) => {
-                self.log_rule(Level::Warning, record.id, "would be denied by", &cited.of(wanted.name()));
+                let by = cited.of(wanted.name());
+                self.log_rule(Level::Warning, record.id, WOULD_DENY, &by);
+                record.said = Some(format!("{WOULD_DENY}{by}").into());
                 Ok(None)
             }
             Decision::Deny(cited) => {
-                let why = format!("denied by {}", cited.of(wanted.name()));
+                let why = format!("{DENIED}{}", cited.of(wanted.name()));
                 if cited.rule.log {
-                    self.log_rule(Level::Warning, record.id, "denied by", &cited.of(wanted.name()));
+                    self.log_rule(Level::Warning, record.id, DENIED, &cited.of(wanted.name()));
                 }
                 Err(EngineError::new(Stage::Hook, Errno::EPERM, why, "change the rule if this may be asked for"))
             }
@@ -60,6 +64,6 @@ impl Inner {
     }
 
     fn log_rule(&self, level: Level, id: u64, what: &str, by: &str) {
-        self.log(LogKind::Note { level, text: format!("#{id} {what} {by}").into() });
+        self.log(LogKind::Note { level, text: format!("#{id} {what}{by}").into() });
     }
 }

@@ -41,7 +41,7 @@ impl Inner {
         record.own = options.own.map(Box::new);
         let begun = self.begin(&mut record, &cancel);
         options.ask.begins(record.id);
-        let judged = begun.and_then(|()| self.not_within()).and_then(|()| self.judge_call(&record));
+        let judged = begun.and_then(|()| self.not_within()).and_then(|()| self.judge_call(&mut record));
         let by_rule = match judged {
             Ok(profile) => profile,
             Err(error) => {
@@ -57,8 +57,9 @@ impl Inner {
     }
 
     /// A call without a path, or with an empty one, starts nothing: there is nothing to judge.
-    fn judge_call(&self, record: &Record) -> Result<Option<Arc<Profile>>, EngineError> {
-        if record.path.is_empty() { Ok(None) } else { self.judge_by_rules(Wanted::Helper(&record.path), record) }
+    fn judge_call(&self, record: &mut Record) -> Result<Option<Arc<Profile>>, EngineError> {
+        let path = record.path.clone();
+        if path.is_empty() { Ok(None) } else { self.judge_by_rules(Wanted::Helper(&path), record) }
     }
 
     /// `call_usermodehelper_exec`: consumes `info`. Its cleanup has run once when this returns, unless the worker owns

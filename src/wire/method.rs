@@ -54,7 +54,7 @@ const fn method(
 const WRITES: &str = "writes";
 
 /// Every method that performs a command. To add a command, add its line here and its method to the interface file.
-pub static METHODS: [Method; 27] = [
+pub static METHODS: [Method; 28] = [
     method("Request", "request_module", Fields, "answered", One("record")),
     method("Run", "call", Fields, "answered", One("record")),
     method("Probe", "probe", Fields, "answered", One("record")),
@@ -81,6 +81,7 @@ pub static METHODS: [Method; 27] = [
     method("Records", "records", One("ids"), "records", One("records")),
     method("Log", "log", Fields, "log", Fields),
     method("Why", "why", Fields, "why", Fields),
+    method("Rules", "rules", Nothing, "rules", Fields),
     method("Shutdown", "shutdown", Fields, "left", One("left")),
 ];
 

@@ -92,6 +92,7 @@ fn replies_to(command: &Command, reply: &Reply) -> bool {
         Command::Records(_) => matches!(reply, Reply::Records(_)),
         Command::Log(_) => matches!(reply, Reply::Log(_)),
         Command::Why(_) => matches!(reply, Reply::Why(_)),
+        Command::Rules => matches!(reply, Reply::Rules(_)),
         Command::Shutdown { .. } => matches!(reply, Reply::Left(_)),
     }
 }

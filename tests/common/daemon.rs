@@ -27,7 +27,15 @@ impl Daemon {
         // Short: the path of a socket has at most 107 bytes, and a screen may be 40 columns wide.
         let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
         std::fs::create_dir(folder.path().join("config")).unwrap();
-        Self { child: serve(folder.path()), folder }
+        Self { child: serve(folder.path(), &[]), folder }
+    }
+
+    /// Starts a daemon with these rules in this mode.
+    pub fn with_rules(rules: &str, mode: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
+        std::fs::create_dir_all(folder.path().join("config/rules.d")).unwrap();
+        std::fs::write(folder.path().join("config/rules.d/10-a.rules"), rules).unwrap();
+        Self { child: serve(folder.path(), &["--rules", mode]), folder }
     }
 
     /// The socket.
@@ -73,7 +81,7 @@ impl Daemon {
 
     /// Starts it again, at the same socket.
     pub fn again(&mut self) {
-        self.child = serve(self.folder.path());
+        self.child = serve(self.folder.path(), &[]);
     }
 }
 
@@ -137,10 +145,10 @@ impl Drop for Daemon {
     }
 }
 
-fn serve(folder: &Path) -> Child {
+fn serve(folder: &Path, options: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
     command.arg("serve").arg("--socket").arg(folder.join("s"));
-    command.arg("--ledger").arg(folder.join("ledger")).arg("--config").arg(folder.join("config"));
+    command.arg("--ledger").arg(folder.join("ledger")).arg("--config").arg(folder.join("config")).args(options);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::abi::escape::screen;
+use crate::abi::escape::{screen, screen_again};
 use crate::abi::record::{Args, Record};
 use crate::control::text::letters;
 use crate::control::text::outcome::ended_in_words;
@@ -133,7 +133,8 @@ fn named_by(r: &Record) -> [String; 2] {
     [screen(r.title()), r.actor.comm.to_string()]
 }
 
-/// The text that is searched for words: id, program and arguments, requester and its unit, wait mode and outcome.
+/// The text that is searched for words: id, program and arguments, requester and its unit, wait mode, outcome and the
+/// reason for it.
 fn searched(r: &Record) -> String {
     let mut all = format!(
         "#{} {} {} {} ({}) {} {} {}",
@@ -158,6 +159,11 @@ fn searched(r: &Record) -> String {
     if let Some(unit) = r.actor.unit() {
         all.push(' ');
         all.push_str(&screen(unit));
+    }
+    // The rule that decided is in it.
+    if let Some(why) = r.why() {
+        all.push(' ');
+        all.push_str(&screen_again(&why));
     }
     all
 }

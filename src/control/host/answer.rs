@@ -107,6 +107,9 @@ fn why_not(command: &Command) -> &'static str {
         }
         Command::Call(_) | Command::Probe { .. } => "the kernel starts no program for another process's call",
         Command::SetDepth(_) => "the kernel's gate is shut by suspend and shutdown alone, and is no knob",
+        Command::Rules => {
+            "the kernel has no rules of its own: a daemon's rules reach its helpers through the shim (`khelper shim install`)"
+        }
         Command::ResetLoopMessages => "the kernel's count of runaway messages cannot be read or reset",
         _ => "the kernel as a target does not do this",
     }

@@ -16,6 +16,7 @@ use crate::control::completion::{CallId, Completion};
 use crate::control::config::Config;
 use crate::control::dispatch::{dispatch, visible};
 use crate::control::ledger_view::LedgerView;
+use crate::control::rules::Live;
 use crate::engine::{Cancel, Engine};
 
 /// A submitted command.
@@ -38,11 +39,13 @@ pub(super) struct Calls {
     pub(super) config: Arc<Config>,
     /// The engine's ledger.
     pub(super) ledger: Option<Arc<dyn LedgerView>>,
+    /// The rules that the engine asks.
+    pub(super) rules: Option<Arc<Live>>,
 }
 
 impl Calls {
-    pub(super) fn new(config: Arc<Config>, ledger: Option<Arc<dyn LedgerView>>) -> Self {
-        Self { config, ledger, ..Self::default() }
+    pub(super) fn new(config: Arc<Config>, ledger: Option<Arc<dyn LedgerView>>, rules: Option<Arc<Live>>) -> Arc<Self> {
+        Arc::new(Self { config, ledger, rules, ..Self::default() })
     }
 
     /// Adds a command that can be cancelled. Returns false if the id is in use.
@@ -118,7 +121,7 @@ pub(super) fn act(
 /// one.
 pub(super) fn read(
     engine: &Engine,
-    config: &Config,
+    calls: &Calls,
     (reader, callers): (&mut Reader, &mut Callers),
     authorization: Authorization,
     cancel: &Cancel,
@@ -131,7 +134,12 @@ pub(super) fn read(
             callers.answered(who, page.newest);
             Ok(visible(Reply::Activity(Box::new(page)), authorization.access()))
         }
-        _ => dispatch(engine, config, authorization, cancel),
+        Command::Rules if calls.rules.is_some() => {
+            engine.check_process()?;
+            let view = calls.rules.as_ref().map(|rules| rules.view()).unwrap_or_default();
+            Ok(visible(Reply::Rules(Box::new(view)), authorization.access()))
+        }
+        _ => dispatch(engine, &calls.config, authorization, cancel),
     }
 }
 

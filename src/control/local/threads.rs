@@ -65,7 +65,7 @@ pub(super) fn start_reader(engine: &Engine, calls: &Arc<Calls>) -> io::Result<Se
         let (mut reader, mut callers) = (Reader::new(engine.clone()), Callers::default());
         for job in jobs.iter() {
             let Job { authorization, id, cancel, done, order: _order } = job;
-            let read = || read(&engine, &calls.config, (&mut reader, &mut callers), authorization, &cancel);
+            let read = || read(&engine, &calls, (&mut reader, &mut callers), authorization, &cancel);
             let reply = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
                 reader = Reader::new(engine.clone());
                 Err(panicked("khelper panicked while it read records"))

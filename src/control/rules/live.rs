@@ -10,8 +10,10 @@ use crate::engine::RuleHook;
 use crate::policy::rules::{Asked, Compiled, Decision, Fault, Mode, Requester, Resolved, Rules, Verdict, Wanted};
 use crate::sys::linux::requester::Facts;
 
+use super::counts::Counts;
 use super::files::Folders;
 use super::order::{Now, Order, OrderFile, Stamp, publish};
+use crate::control::rules_view::{Asking, RulesView};
 
 /// Why rules were not taken: sentences, one for each fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,7 @@ pub struct Live {
     usual: Mode,
     standing: RwLock<Standing>,
     followed: Option<Followed>,
+    counts: Counts,
 }
 
 struct Standing {
@@ -61,8 +64,10 @@ impl Live {
     /// Every fault of every file; or the one file or folder that another user could change, or that cannot be read.
     pub fn load(folders: Folders, modules: ModuleTree, mode: Mode) -> Result<Self, Refused> {
         let rules = Arc::new(if mode == Mode::Off { Rules::default() } else { read(&folders)? });
+        let counts = Counts::default();
+        counts.begin(&rules);
         let standing = RwLock::new(Standing { mode, rules, order: None, stamp: None, wanted: mode });
-        Ok(Self { folders, modules, usual: mode, standing, followed: None })
+        Ok(Self { folders, modules, usual: mode, standing, followed: None, counts })
     }
 
     /// Follows an operator's order from now on, and writes the compiled rules whenever something changes.
@@ -85,6 +90,7 @@ impl Live {
         }
         let rules = Arc::new(read(&self.folders)?);
         let count = rules.rules().len();
+        self.counts.begin(&rules);
         self.standing.write().unwrap_or_else(PoisonError::into_inner).rules = rules.clone();
         self.publish(mode, &rules);
         Ok(count)
@@ -160,6 +166,12 @@ impl Live {
         }
     }
 
+    /// The rules, and what they have decided since they were read.
+    pub fn view(&self) -> RulesView {
+        let (mode, rules) = self.look();
+        self.counts.view(&rules, mode)
+    }
+
     /// What an engine's builder takes.
     pub fn hook(self: &Arc<Self>) -> RuleHook {
         let live = self.clone();
@@ -180,7 +192,7 @@ impl Live {
             in_userns: facts.in_userns,
             ..known
         };
-        self.strictest_of(mode, &rules, wanted, &[requester])
+        self.strictest_of(mode, &rules, wanted, &[requester], Asking::by(by))
     }
 
     /// What happens to a request that one of these has made, and it is not known which: what is denied to one of them is
@@ -190,10 +202,17 @@ impl Live {
         if is_idle(mode) {
             return Verdict::Default.decide(mode);
         }
-        self.strictest_of(mode, &rules, wanted, candidates)
+        self.strictest_of(mode, &rules, wanted, candidates, Asking::one_of(candidates))
     }
 
-    fn strictest_of(&self, mode: Mode, rules: &Rules, wanted: Wanted<'_>, candidates: &[Requester<'_>]) -> Decision {
+    fn strictest_of(
+        &self,
+        mode: Mode,
+        rules: &Arc<Rules>,
+        wanted: Wanted<'_>,
+        candidates: &[Requester<'_>],
+        asking: Asking,
+    ) -> Decision {
         let reach;
         let asked = match wanted {
             Wanted::Helper(path) => Asked::Helper(path),
@@ -207,7 +226,10 @@ impl Live {
         let candidates = if candidates.is_empty() { &unknown } else { candidates };
         let mut verdicts = candidates.iter().map(|requester| rules.judge(&asked, requester));
         let first = verdicts.next().unwrap_or(Verdict::Default);
-        verdicts.fold(first, |worst, next| if worst.is_denied() { worst } else { stricter(worst, next) }).decide(mode)
+        let worst = |worst: Verdict, next| if worst.is_denied() { worst } else { stricter(worst, next) };
+        let decision = verdicts.fold(first, worst).decide(mode);
+        self.counts.add(rules, wanted.name(), asking, &decision);
+        decision
     }
 
     /// Whether a decision depends on who asks.

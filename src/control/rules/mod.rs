@@ -1,5 +1,6 @@
 //! Rules as an operator handles them: their files, what a ledger says about them, and their texts.
 
+mod counts;
 mod files;
 pub mod json;
 mod live;
@@ -8,6 +9,7 @@ mod replay;
 pub mod text;
 mod verdict;
 
+pub use super::rules_view::{Asking, Denied, RuleUse, RulesView};
 pub use files::{Folders, from_path, to_import};
 pub use live::{Live, Refused, Say, compiled};
 pub use order::{Now, Order, OrderFile, publish};

@@ -5,6 +5,10 @@ use crate::policy::rules::{Remark, Rules};
 
 use super::replay::{Change, Counts};
 
+/// Why a target has no rules, and what to do.
+pub const NONE: &str =
+    "no rules are in force here; a daemon has some with `khelper serve --rules audit`, or learn, or enforce";
+
 /// A number and its noun: `1 rule`, `3 rules`.
 pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

@@ -126,7 +126,7 @@ pub fn line(record: &Record) -> String {
 pub fn answered(record: &Record) -> String {
     let mut text = format!("#{} {}: {}", record.id, title(record), ended_with_time(record));
     if matches!(record.outcome, Outcome::Refused | Outcome::ExecFailed | Outcome::Lost | Outcome::Abandoned)
-        && let Some(why) = record.why()
+        && let Some(why) = record.why().filter(|_| record.ruled().is_none())
     {
         text.push_str(" — ");
         text.push_str(&screen_again(&why));
@@ -158,7 +158,8 @@ pub fn why_failed(record: &Record) -> Vec<String> {
     }
     let of_modprobe = record.stage == Some(Stage::Exec) && record.kind == Kind::Module;
     let knob = if of_modprobe { "kernel.modprobe: " } else { "" };
-    let why = record.why().map(|why| format!("{}: {knob}{why}", title(record)));
+    let why = record.why().filter(|_| record.ruled().is_none());
+    let why = why.map(|why| format!("{}: {knob}{why}", title(record)));
     let chain = (!record.chain.is_empty()).then(|| format!("{}: asked by {}", title(record), chain(&record.chain)));
     chain.into_iter().chain(why).collect()
 }

@@ -4,7 +4,7 @@ use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::escape::{screen, screen_again};
 use crate::abi::launch_spec::Enforcement;
-use crate::abi::record::{Kind, Outcome, Record, State};
+use crate::abi::record::{ALLOWED, Kind, Outcome, Record, State};
 
 use super::kernel;
 use super::log::{ended, what};
@@ -74,10 +74,18 @@ fn decided(record: &Record, known: CapMask) -> String {
         _ => {}
     }
     let path = screen(&record.path);
+    let allowed = match record.ruled() {
+        None => "Allowed.".to_owned(),
+        Some(ruled) => {
+            let ruled = screen_again(ruled);
+            let audit = if ruled.starts_with(ALLOWED) { "" } else { "; the rules were not enforced" };
+            format!("{}{audit}.", ruled.replacen(['a', 'w'], if audit.is_empty() { "A" } else { "W" }, 1))
+        }
+    };
     if record.pid.is_none() {
         return match record.outcome {
-            Outcome::ExecFailed => format!("Allowed. {path} could not be run."),
-            _ => format!("Allowed. {path} had not been started."),
+            Outcome::ExecFailed => format!("{allowed} {path} could not be run."),
+            _ => format!("{allowed} {path} had not been started."),
         };
     }
     let own = record.own.as_deref().map_or(known, |own| own.bset);
@@ -103,7 +111,7 @@ fn decided(record: &Record, known: CapMask) -> String {
             args.concat()
         }
     };
-    format!("Allowed. {path}{argv} {caps}{how}.")
+    format!("{allowed} {path}{argv} {caps}{how}.")
 }
 
 fn ending(record: &Record) -> Vec<String> {
@@ -116,7 +124,7 @@ fn ending(record: &Record) -> Vec<String> {
     let first = letters.next().map(|c| c.to_ascii_uppercase()).into_iter();
     let mut lines = vec![format!("{}{after}.", first.chain(letters).collect::<String>())];
     if record.outcome != Outcome::Exited
-        && let Some(why) = record.why()
+        && let Some(why) = record.why().filter(|_| record.ruled().is_none())
     {
         let why = screen_again(&why);
         lines.push(format!("The reason: {}.", why.strip_prefix("lost: ").unwrap_or(&why)));
@@ -174,6 +182,17 @@ mod tests {
             "The last line on its stderr: \"FATAL: \\x1b\"",
         ];
         assert_eq!(of(&record), expected);
+    }
+
+    #[test]
+    fn the_rule_that_decided_is_cited() {
+        let by = |said: &str| of(&Record { said: Some(said.into()), ..record(9) });
+        let lines = by("allowed by /r:3 (allow name a*): asked abc");
+        assert!(lines[1].starts_with("Allowed by /r:3 (allow name a*): asked abc. /sbin/modprobe ran"), "{lines:?}");
+        assert_eq!(lines[2..], ["Killed by SIGKILL after 12 ms."]);
+        let lines = by("would be denied by /r:4 (deny *): asked abc");
+        let audit = "Would be denied by /r:4 (deny *): asked abc; the rules were not enforced. /sbin/modprobe ran";
+        assert!(lines[1].starts_with(audit), "{lines:?}");
     }
 
     #[test]

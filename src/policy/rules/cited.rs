@@ -85,15 +85,22 @@ impl fmt::Display for Cited {
 impl Cited {
     /// The rule, and how it came to match what was asked for.
     pub fn of(&self, asked: &[u8]) -> String {
+        let how = self.how();
+        let comma = if how.is_empty() || how.starts_with(';') { "" } else { ", " };
+        format!("{self}: asked {}{comma}{how}", screen(asked))
+    }
+
+    /// How the rule came to match; empty if by the name itself.
+    pub fn how(&self) -> String {
         let because = match &self.because {
             Because::Any | Because::Asked => String::new(),
-            Because::Resolves(module) => format!(", resolves to {}", screen(module)),
-            Because::Depends(module) => format!(", depends on {}", screen(module)),
-            Because::Unresolved => ", resolves to no module".to_owned(),
-            Because::Unknown => ", what it resolves to is not known".to_owned(),
+            Because::Resolves(module) => format!("resolves to {}", screen(module)),
+            Because::Depends(module) => format!("depends on {}", screen(module)),
+            Because::Unresolved => "resolves to no module".to_owned(),
+            Because::Unknown => "what it resolves to is not known".to_owned(),
         };
         let doubt = if self.doubtful { "; not everything is known of the requester" } else { "" };
-        format!("{self}: asked {}{because}{doubt}", screen(asked))
+        format!("{because}{doubt}")
     }
 }
 

@@ -157,7 +157,7 @@ fn knobs_that_do_not_exist_and_bad_values_are_typed_errors() {
 #[test]
 fn what_does_not_exist_is_an_error_of_varlink_s_own_interface() {
     for (method, error, parameter) in [
-        ("io.khelper.Control.Rules", "MethodNotFound", "method"),
+        ("io.khelper.Control.Nothing", "MethodNotFound", "method"),
         ("io.khelper.Control.get", "MethodNotFound", "method"),
         ("io.khelper.Control.", "MethodNotFound", "method"),
         ("Get", "MethodNotFound", "method"),

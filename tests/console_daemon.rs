@@ -22,6 +22,8 @@ mod plain;
 #[path = "pty/mod.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]
 mod pty;
+#[path = "pty/rules.rs"]
+mod rules;
 #[path = "pty/steps.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]
 mod steps;

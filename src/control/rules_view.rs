@@ -86,7 +86,7 @@ impl Asking {
 
     /// One of these, now; of several, it is not known which.
     pub fn one_of(candidates: &[Requester<'_>]) -> Self {
-        let one = if let [one] = candidates { one.clone() } else { Requester::default() };
+        let one = if let [one] = candidates { *one } else { Requester::default() };
         let place = one.place.map(|place| place.to_string()).unwrap_or_default().into();
         Self { at: micros(SystemTime::now()), pid: 0, uid: one.uid, comm: SafeText::default(), place }
     }

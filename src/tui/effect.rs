@@ -27,6 +27,8 @@ pub enum Effect {
     },
     /// Read a page of records on another thread; the answer comes as [`super::msg::Msg::Looked`].
     Look(Box<PageRequest>),
+    /// Read the rules of the target on another thread; the answer comes as [`super::msg::Msg::Rules`].
+    ReadRules,
     /// Save records on another thread; the answer comes as [`super::msg::Msg::Saved`].
     Save {
         /// Is returned with the answer.

@@ -97,10 +97,10 @@ impl Executor {
             let page = match reply {
                 Ok(Reply::Activity(page)) => {
                     let (page, behind, ask) = older.complete(&question, *page);
-                    if let Some(command) = ask {
-                        let (mailbox, query) = (mailbox.clone(), question.query);
+                    if let Some((command, begun)) = ask {
+                        let mailbox = mailbox.clone();
                         let done = move |reply| {
-                            older.take(&query, reply);
+                            older.take(begun, reply);
                             mailbox.post(Msg::Older);
                         };
                         target.submit(&by, CallId::fresh(), command, Completion::new(done));
@@ -111,6 +111,19 @@ impl Executor {
                 Err(error) => RowPage { trouble: Some(error.whole()), ..RowPage::default() },
             };
             mailbox.post(Msg::Looked(Box::new(page)));
+        });
+    }
+
+    /// Reads the rules; the answer comes as [`Msg::Rules`].
+    pub(super) fn read_rules(&self) {
+        let mailbox = self.mailbox.clone();
+        self.send(Command::Rules, move |reply| {
+            let answer = match reply {
+                Ok(Reply::Rules(view)) => Ok(*view),
+                Ok(_) => Err("the target answers something else than its rules".to_owned()),
+                Err(error) => Err(error.whole()),
+            };
+            mailbox.post(Msg::Rules(answer));
         });
     }
 

@@ -10,6 +10,7 @@ mod overview_columns;
 mod overview_share;
 mod overview_small;
 mod panel;
+pub mod rules;
 
 pub use areas::Areas;
 pub use hit::{Hit, hit};

@@ -10,6 +10,7 @@ use crate::abi::time::Micros;
 use crate::control::Reply;
 use crate::control::export::{Saved, Unsaved};
 use crate::control::modules::Found;
+use crate::control::rules::RulesView;
 use crate::control::target::TargetInfo;
 
 use super::model::log::Line;
@@ -75,6 +76,8 @@ pub enum Msg {
     },
     /// A page of records that the console asked for.
     Looked(Box<RowPage>),
+    /// The rules of the target, or why there are none.
+    Rules(Result<RulesView, String>),
     /// Modules that the console searched for.
     Modules(Box<Found>),
     /// A page of records that are older than the target's run was read.

@@ -30,13 +30,15 @@ pub(super) struct OlderFeed(Arc<Mutex<Store>>);
 struct Store {
     /// What the records are for: the query, and the beginning of the run.
     of: (Query, i64),
+    /// Counts what the records were for. A page that was read for an earlier one is not added.
+    begun: u64,
     /// Newest first.
     records: Vec<Arc<Record>>,
     groups: Groups,
     output: usize,
     tally: Tally,
     next: Option<String>,
-    /// A page is being read, for this query.
+    /// A page is being read, for this query or an earlier one.
     reads: bool,
     /// There is nothing older, or it is not read.
     over: bool,
@@ -63,14 +65,19 @@ impl OlderFeed {
         asked
     }
 
-    /// The page with the older records behind it. Returns the next question for the ledger, if the page needs more.
-    pub(super) fn complete(&self, question: &PageRequest, page: RecordPage) -> (RecordPage, Older, Option<Command>) {
+    /// The page with the older records behind it. Returns the next question for the ledger, if the page needs more, and
+    /// what [`Self::take`] needs with the answer.
+    pub(super) fn complete(
+        &self,
+        question: &PageRequest,
+        page: RecordPage,
+    ) -> (RecordPage, Older, Option<(Command, u64)>) {
         let mut store = self.lock();
         store.of_run = rows_of(&page);
         let (page, reaches) = store.join(question, page);
         let full = store.is_full();
         let wants = reaches && !store.over && !store.reads && !full && is_in_order(&question.query);
-        let ask = wants.then(|| store.question());
+        let ask = wants.then(|| (store.question(), store.begun));
         store.reads |= wants;
         let older = Older {
             first: store.of_run,
@@ -82,11 +89,12 @@ impl OlderFeed {
         (page, older, ask)
     }
 
-    /// Takes a page of the ledger that was asked for. `of` is the query of [`Self::complete`].
-    pub(super) fn take(&self, of: &Query, reply: Result<Reply, ControlError>) {
+    /// Takes a page of the ledger that was asked for; `begun` came with the question.
+    pub(super) fn take(&self, begun: u64, reply: Result<Reply, ControlError>) {
         let mut store = self.lock();
         store.reads = false;
-        if store.of.0 != normal(of) {
+        // The same query may have been left and asked again since: the page could be a later one of it.
+        if store.begun != begun {
             return;
         }
         match reply {
@@ -123,7 +131,7 @@ impl Store {
         let of = (normal(&question.query), began);
         if of != self.of {
             let over = question.query.since.is_some_and(|since| since >= began);
-            *self = Self { of, over, reads: self.reads, ..Self::default() };
+            *self = Self { of, begun: self.begun + 1, over, reads: self.reads, ..Self::default() };
         }
     }
 
@@ -223,5 +231,84 @@ impl Store {
             page.tally = page.tally.and(&self.tally);
         }
         (page, end >= total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::cap::CapMask;
+    use crate::control::ledger_view::Recorded;
+    use crate::control::target::{LinkState, RunId, TargetKind};
+    use crate::tui::testing::fixtures;
+
+    fn info() -> TargetInfo {
+        TargetInfo {
+            kind: TargetKind::Daemon,
+            name: String::new(),
+            version: String::new(),
+            pid: 1,
+            uid: 0,
+            run: RunId { started: 9_000_000, pid: 1 },
+            link: LinkState::Up,
+            known: CapMask::EMPTY,
+        }
+    }
+
+    fn question(word: &str) -> PageRequest {
+        PageRequest {
+            query: Query { words: vec![word.to_owned()], ..Query::default() },
+            still: false,
+            folded: false,
+            tree: false,
+            apart: Vec::new(),
+            anchor: Anchor::First,
+            around: 50,
+        }
+    }
+
+    fn page(ids: std::ops::Range<u64>, next: Option<&str>) -> Result<Reply, ControlError> {
+        let line = |id| Recorded {
+            at: 1,
+            n: id,
+            run: RunId { started: 3, pid: 4 },
+            target: "daemon".into(),
+            known: CapMask::EMPTY,
+            what: What::Ended(Arc::new(fixtures::record(id, b"x", 0))),
+        };
+        let lines = ids.rev().map(line).collect();
+        Ok(Reply::Log(Box::new(LogPage { lines, next: next.map(str::to_owned), ..LogPage::default() })))
+    }
+
+    /// A question, and what is asked of the ledger for it: where the page begins, and what comes with it.
+    fn ask(feed: &OlderFeed, word: &str) -> (usize, Option<(Option<String>, u64)>) {
+        feed.of_run(&question(word), &info());
+        let (_, older, ask) = feed.complete(&question(word), RecordPage::default());
+        let from = |command| match command {
+            Command::Log(log) => log.from,
+            other => panic!("{other:?}"),
+        };
+        (older.held, ask.map(|(command, begun)| (from(command), begun)))
+    }
+
+    #[test]
+    fn a_late_page_of_a_query_that_was_left_and_asked_again_loses_no_record() {
+        let feed = OlderFeed::default();
+        let (_, first) = ask(&feed, "a");
+        let (from, begun) = first.unwrap();
+        assert_eq!(from, None);
+        feed.take(begun, page(10..20, Some("p2")));
+        let (held, second) = ask(&feed, "a");
+        let (from, begun) = second.unwrap();
+        assert_eq!((held, from.as_deref()), (10, Some("p2")));
+        // Another query and back, while the second page is being read: nothing else is asked meanwhile.
+        assert_eq!(ask(&feed, "b"), (0, None));
+        assert_eq!(ask(&feed, "a"), (0, None));
+        feed.take(begun, page(0..10, None));
+        let (held, again) = ask(&feed, "a");
+        let (from, begun) = again.expect("it begins again with the first page");
+        assert_eq!((held, from), (0, None));
+        feed.take(begun, page(10..20, None));
+        assert_eq!(ask(&feed, "a"), (10, None));
     }
 }

@@ -127,6 +127,7 @@ impl Session {
                 Effect::Submit { ticket, command } => self.executor.submit(ticket, command),
                 Effect::Series { ticket, batch } => self.executor.series(ticket, batch),
                 Effect::Look(question) => self.executor.look(*question),
+                Effect::ReadRules => self.executor.read_rules(),
                 Effect::Save { ticket, save } => self.executor.save(ticket, *save),
                 Effect::FindModules(typed) => self.executor.find_modules(typed),
                 Effect::Remember(line) => self.executor.remember(line),

@@ -21,7 +21,8 @@ fn tabs_rows_boxes_and_the_wheel() {
         pty.shows("[engine]");
         assert_eq!(pty.screen().mouse_protocol_mode(), MouseProtocolMode::PressRelease);
         assert_eq!(pty.screen().mouse_protocol_encoding(), MouseProtocolEncoding::Sgr);
-        click(&mut pty, "2 Masks");
+        // A small screen has the digits of the other screens alone.
+        click(&mut pty, if columns < 60 { "2 3 4" } else { "2 Masks" });
         pty.shows("> cap_sys_module");
         click(&mut pty, "cap_ipc_owner");
         pty.shows("> cap_ipc_owner");

@@ -10,11 +10,12 @@ use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
 /// The contexts of the screens, whose actions it lists.
-const PLACES: [(Context, Option<Tab>); 6] = [
+const PLACES: [(Context, Option<Tab>); 7] = [
     (Context::Overview, Some(Tab::Overview)),
     (Context::Masks, Some(Tab::Masks)),
     (Context::Activity, Some(Tab::Activity)),
     (Context::Log, Some(Tab::Log)),
+    (Context::Rules, Some(Tab::Rules)),
     (Context::Screens, None),
     (Context::Anywhere, None),
 ];

@@ -14,6 +14,7 @@ pub enum Action {
     Masks,
     Activity,
     Log,
+    Rules,
     Target,
     NextTab,
     PreviousTab,

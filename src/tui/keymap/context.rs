@@ -19,6 +19,8 @@ pub enum Context {
     Detail,
     /// The screen Log.
     Log,
+    /// The screen Rules.
+    Rules,
     /// The command line.
     Line,
     /// The filter of a screen.
@@ -53,13 +55,14 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Screens,
         Self::Overview,
         Self::Masks,
         Self::Activity,
         Self::Detail,
         Self::Log,
+        Self::Rules,
         Self::Line,
         Self::Filter,
         Self::Anywhere,
@@ -93,6 +96,7 @@ impl Context {
             Self::Activity => "Activity",
             Self::Detail => "A record",
             Self::Log => "Log",
+            Self::Rules => "Rules",
             Self::Line => "The command line",
             Self::Filter => "The filter of a screen",
             Self::Names => "A module name that can be completed",
@@ -131,6 +135,7 @@ pub const CHAINS: &[&[Context]] = &[
     &[Context::Activity, Context::Screens, Context::Anywhere],
     &[Context::Detail, Context::Anywhere],
     &[Context::Log, Context::Screens, Context::Anywhere],
+    &[Context::Rules, Context::Screens, Context::Anywhere],
     &[Context::Confirm, Context::Anywhere],
     &[Context::Page, Context::Anywhere],
     &[Context::Rehearsal, Context::Page, Context::Anywhere],

@@ -154,7 +154,7 @@ pub const TABLE: &[Binding] = &[
         Action::Glob,
         "modules",
         "show only modules whose names match globs, for example `usb-* snd?`; among the words of `/`, \
-         unit:NAME asks for a unit and target:NAME turns to a target, and where no record has the words, their letters in this order count in names",
+         unit:NAME asks for a unit, rule:FILE:LINE for a rule and target:NAME turns to a target, \"..\" has blanks, and where no record has the words, their letters in this order count in names",
     ),
     row(Context::Activity, &[c('O')], Action::Failures, "", "show only failures, or every outcome again"),
     row(
@@ -195,6 +195,13 @@ pub const TABLE: &[Binding] = &[
     row(Context::Log, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
     row(Context::Log, &[HOME], Action::First, "", "go to the oldest line"),
     row(Context::Log, &[END], Action::Last, "", "go to the newest line"),
+    row(Context::Rules, &[ENTER], Action::Open, "requests", "show the requests that the rule decided"),
+    row(Context::Rules, &[UP, c('k')], Action::Up, "", "move up"),
+    row(Context::Rules, &[DOWN, c('j')], Action::Down, "", "move down"),
+    row(Context::Rules, &[PAGE_UP], Action::PageUp, "", "move up by a page"),
+    row(Context::Rules, &[PAGE_DOWN], Action::PageDown, "", "move down by a page"),
+    row(Context::Rules, &[HOME], Action::First, "", "go to the first rule"),
+    row(Context::Rules, &[END], Action::Last, "", "go to the last row"),
     row(Context::Line, &[ENTER], Action::Accept, "do it", "run the command"),
     row(Context::Line, &[TAB], Action::Complete, "complete", "complete the last word, or list its completions"),
     row(Context::Line, &[UP, ctrl('p')], Action::Older, "before", "recall the previous line, from earlier starts too"),
@@ -232,6 +239,7 @@ pub const TABLE: &[Binding] = &[
     row(Context::Screens, &[c('2')], Action::Masks, "", "show the Masks"),
     row(Context::Screens, &[c('3')], Action::Activity, "", "show the Activity"),
     row(Context::Screens, &[c('4')], Action::Log, "", "show the Log"),
+    row(Context::Screens, &[c('5')], Action::Rules, "", "show the Rules"),
     row(
         Context::Screens,
         &[c('t')],

@@ -9,7 +9,7 @@ use crate::tui::model::{Model, Tab};
 use crate::tui::panels::tabs;
 
 use super::areas::Areas;
-use super::{activity, log, masks, overview};
+use super::{activity, log, masks, overview, rules};
 
 /// A clickable item of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Hit {
     Tab(Tab),
     /// A row of the masks, or the box of one mask in it.
     Capability(Capability, Option<MaskKnob>),
-    /// A row of Activity or Log, counted from 0.
+    /// A row of Activity, Log or Rules, counted from 0.
     Row(usize),
     /// A row of the Overview.
     Item(Item),
@@ -39,5 +39,6 @@ pub fn hit(model: &Model, x: u16, y: u16) -> Option<Hit> {
         Tab::Masks => masks::hit(model, at).map(|(cap, knob)| Hit::Capability(cap, knob)),
         Tab::Activity => activity::hit(model, at).map(Hit::Row),
         Tab::Log => log::hit(model, at).map(Hit::Row),
+        Tab::Rules => rules::hit(model, at).map(Hit::Row),
     }
 }

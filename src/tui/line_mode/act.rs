@@ -154,6 +154,7 @@ const fn of_screen(tab: Tab) -> Action {
         Tab::Masks => Action::Masks,
         Tab::Activity => Action::Activity,
         Tab::Log => Action::Log,
+        Tab::Rules => Action::Rules,
     }
 }
 

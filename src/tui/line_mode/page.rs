@@ -23,6 +23,8 @@ pub(super) enum What {
     Record(u64),
     /// A line of the log.
     Line(u64),
+    /// A row of the Rules: its place.
+    Rule(usize),
 }
 
 /// A row that can be opened.
@@ -89,6 +91,7 @@ pub(super) const fn size(tab: Tab) -> (u16, u16) {
         Tab::Masks => (99, 120),
         Tab::Activity => (159, 40),
         Tab::Log => (159, 30),
+        Tab::Rules => (159, 60),
     }
 }
 
@@ -126,6 +129,9 @@ fn overview(model: &Model, cursor: Option<u16>, text: &dyn Fn(u16) -> String) ->
 fn rows(model: &Model, tab: Tab, cursor: Option<u16>, text: &dyn Fn(u16) -> String) -> Page {
     let body = Areas::now(model).body;
     let mut page = Page::default();
+    // The list of the Rules has headings between its rows.
+    let list = layout::rules::list(model);
+    let is_list = |y| tab == Tab::Rules && (list.top()..list.bottom()).contains(&y);
     for y in body.top()..body.bottom() {
         let what = layout::hit(model, body.x + 1, y).and_then(|hit| what(model, hit));
         let row = text(y);
@@ -139,7 +145,7 @@ fn rows(model: &Model, tab: Tab, cursor: Option<u16>, text: &dyn Fn(u16) -> Stri
             words.insert_str(0, "[marked] ");
         }
         match what {
-            None if page.rows().next().is_some() => page.details.push(words),
+            None if page.rows().next().is_some() && !is_list(y) => page.details.push(words),
             what => add(&mut page.said, what, (body.x + 1, y), words, cursor == Some(y)),
         }
     }
@@ -165,6 +171,7 @@ fn what(model: &Model, hit: Hit) -> Option<What> {
         Hit::Item(item) => What::Item(item),
         Hit::Capability(cap, _) => What::Capability(cap.bit()),
         Hit::Row(index) if model.tab == Tab::Log => What::Line(*model.log.shown.get(index)?),
+        Hit::Row(index) if model.tab == Tab::Rules => What::Rule(index),
         Hit::Row(index) => {
             let answer = &model.activity.answer;
             What::Record(answer.rows.get(index.checked_sub(answer.first)?)?.id)

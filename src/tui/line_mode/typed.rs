@@ -62,13 +62,14 @@ pub(super) const WORDS: [(&str, Word, &str); 13] = [
 ];
 
 /// The contexts of screens, with the screen of each.
-const PLACES: [(Context, Option<Tab>); 6] = [
+const PLACES: [(Context, Option<Tab>); 7] = [
     (Context::Screens, None),
     (Context::Anywhere, None),
     (Context::Overview, Some(Tab::Overview)),
     (Context::Masks, Some(Tab::Masks)),
     (Context::Activity, Some(Tab::Activity)),
     (Context::Log, Some(Tab::Log)),
+    (Context::Rules, Some(Tab::Rules)),
 ];
 
 /// The screen to which an action belongs.

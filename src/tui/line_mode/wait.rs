@@ -120,6 +120,7 @@ impl LineMode<'_> {
             || self.sessions.is_opening()
             || session.due().is_some()
             || model.activity.reads()
+            || model.rules.reads()
             || model.tab == Tab::Activity && model.activity.answer.older.reads
             || model.pending.values().any(|pending| !waits(pending));
         let of_line = |ticket: &Ticket| patience == Patience::All || *ticket > self.asked_before;

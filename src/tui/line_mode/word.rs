@@ -72,7 +72,7 @@ impl LineMode<'_> {
     /// Opens the row under the cursor.
     pub(super) fn open_row(&mut self) {
         let opened = match self.model().tab {
-            Tab::Overview => self.press(Action::Open),
+            Tab::Overview | Tab::Rules => self.press(Action::Open),
             Tab::Activity => self.press(Action::Detail),
             Tab::Masks => self.press(Action::Forms),
             Tab::Log => false,

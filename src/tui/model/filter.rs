@@ -14,6 +14,38 @@ const UNIT: &str = "unit:";
 /// A word that begins so names the target whose requests are wanted.
 const TARGET: &str = "target:";
 
+/// A word that begins so selects by the rule that decided: `rule:10-server.rules:7`.
+const RULE: &str = "rule:";
+
+/// The words of a filter. Within quotes a blank belongs to the word: `target:"db 7"`.
+fn split(typed: &str) -> Vec<String> {
+    let (mut words, mut word, mut quotes) = (Vec::new(), String::new(), false);
+    // A quote that is never closed is a character as any other.
+    let mut left = typed.matches('"').count();
+    for c in typed.chars() {
+        match c {
+            '"' => {
+                left -= 1;
+                match quotes || left > 0 {
+                    true => quotes = !quotes,
+                    false => word.push(c),
+                }
+            }
+            c if c.is_whitespace() && !quotes => {
+                words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty()))
+            }
+            c => word.push(c),
+        }
+    }
+    words.extend(Some(word).filter(|word| !word.is_empty()));
+    words
+}
+
+/// A word as it is typed in the filter: in quotes if it has a blank.
+pub fn quoted(word: &str) -> String {
+    if word.contains(char::is_whitespace) && !word.contains('"') { format!("\"{word}\"") } else { word.to_owned() }
+}
+
 /// One of the filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum One {
@@ -36,10 +68,15 @@ impl Activity {
     /// The query from the filters and the order; invalid globs are left out.
     pub fn query(&self) -> Query {
         let typed = screen(self.words.bytes()).to_lowercase();
-        let words = typed.split_whitespace().filter(|word| !word.starts_with(TARGET));
-        let (units, words): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with(UNIT));
+        let words = split(&typed).into_iter().filter(|word| !word.starts_with(TARGET));
+        let (units, words): (Vec<String>, Vec<String>) = words.partition(|word| word.starts_with(UNIT));
         let unit = units.last().map(|word| word[UNIT.len()..].to_owned()).filter(|unit| !unit.is_empty());
-        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        // The text of the rule follows its place: line 7 is not line 70.
+        let place = |word: String| match word.strip_prefix(RULE) {
+            Some(place) if !place.is_empty() => format!("{place} ("),
+            _ => word,
+        };
+        let words: Vec<String> = words.into_iter().map(place).collect();
         Query {
             scattered: !words.is_empty() && self.scattered.as_ref() == Some(&words),
             words,
@@ -56,9 +93,10 @@ impl Activity {
     /// Takes the name of a target out of the words.
     pub fn take_target(&mut self) -> Option<String> {
         let typed = String::from_utf8_lossy(self.words.bytes()).into_owned();
-        let names = |word: &&str| word.to_lowercase().starts_with(TARGET);
-        let name = typed.split_whitespace().rfind(names)?[TARGET.len()..].to_lowercase();
-        let rest: Vec<&str> = typed.split_whitespace().filter(|word| !names(word)).collect();
+        let (names, rest): (Vec<String>, Vec<String>) =
+            split(&typed).into_iter().partition(|word| word.to_lowercase().starts_with(TARGET));
+        let name = names.last()?[TARGET.len()..].to_lowercase();
+        let rest: Vec<String> = rest.iter().map(|word| quoted(word)).collect();
         self.words = Field::new(rest.join(" ").as_bytes());
         Some(name)
     }

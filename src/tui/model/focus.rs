@@ -9,12 +9,12 @@ use crate::tui::field::Field;
 impl Model {
     /// The contexts that apply now, the nearest first.
     pub fn chain(&self) -> &'static [Context] {
-        use Context::{Activity, Anywhere, Filter, Log, Masks, Overview, Screens, Text};
+        use Context::{Activity, Anywhere, Filter, Log, Masks, Overview, Rules, Screens, Text};
         if let Some(dialog) = self.dialogs.last() {
             return dialog.contexts(self);
         }
         let types = match self.tab {
-            Tab::Overview => false,
+            Tab::Overview | Tab::Rules => false,
             Tab::Masks => self.masks.filtering,
             Tab::Activity => self.activity.typing.is_some(),
             Tab::Log => self.log.typing,
@@ -25,6 +25,7 @@ impl Model {
             Tab::Masks => &[Masks, Screens, Anywhere],
             Tab::Activity => &[Activity, Screens, Anywhere],
             Tab::Log => &[Log, Screens, Anywhere],
+            Tab::Rules => &[Rules, Screens, Anywhere],
         }
     }
 
@@ -44,7 +45,7 @@ impl Model {
     /// The filter that has the focus.
     fn filter(&mut self) -> Option<&mut Field> {
         match self.tab {
-            Tab::Overview => None,
+            Tab::Overview | Tab::Rules => None,
             Tab::Masks => self.masks.filtering.then_some(&mut self.masks.filter),
             Tab::Activity => self.activity.field(),
             Tab::Log => self.log.typing.then_some(&mut self.log.words),

@@ -26,6 +26,7 @@ pub mod read_only;
 pub mod record_row;
 pub mod rehearse;
 mod requests;
+pub mod rules;
 mod stack;
 mod state;
 pub mod tab;
@@ -49,7 +50,7 @@ use crate::sys::local_time::Local;
 
 use super::field::Field;
 use super::keymap::{Action, Context, Keymap};
-use super::msg::{Effect, Ticket};
+use super::msg::Ticket;
 use super::options::Options;
 use super::terminal_type::Clipboard;
 use super::theme::Theme;
@@ -66,6 +67,8 @@ use overview::Overview;
 pub use pending::Pending;
 use read::Read;
 use rehearse::RehearseForm;
+use rules::Rules;
+pub use stack::After;
 pub use tab::{Tab, TargetTab};
 use tour::Tour;
 
@@ -107,6 +110,8 @@ pub struct Model {
     pub activity: Activity,
     /// The screen Log.
     pub log: Log,
+    /// The screen Rules.
+    pub rules: Rules,
     /// The screen Overview.
     pub overview: Overview,
     /// The last minutes of module requests.
@@ -173,6 +178,7 @@ impl Model {
             masks: Masks::new(&snapshot),
             activity: Activity::default(),
             log: Log::default(),
+            rules: Rules::default(),
             overview: Overview::default(),
             history: SlotHistory::new(&snapshot),
             status: None,
@@ -200,22 +206,6 @@ impl Model {
 
 /// A text field, and the place for its error.
 pub type TextField<'a> = (&'a mut Field, Option<&'a mut Option<String>>);
-
-/// What happens to a dialog after one of its keys.
-#[derive(Debug)]
-pub enum After {
-    /// It stays open.
-    Stay(Vec<Effect>),
-    /// It is closed.
-    Close(Vec<Effect>),
-}
-
-impl After {
-    /// The dialog stays open, and there is no effect.
-    pub const STAY: Self = Self::Stay(Vec::new());
-    /// The dialog is closed, and there is no effect.
-    pub const CLOSE: Self = Self::Close(Vec::new());
-}
 
 /// A dialog: the contexts of its keys, its contents, and what its keys do.
 ///

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use crate::tui::msg::{Effect, Ticket};
 
-use super::{After, Dialog, Model};
+use super::{Dialog, Model};
 
 impl dyn Dialog {
     /// The dialog, if it is of this kind.
@@ -16,6 +16,22 @@ impl dyn Dialog {
     pub fn get_mut<T: Dialog>(&mut self) -> Option<&mut T> {
         (self as &mut dyn Any).downcast_mut()
     }
+}
+
+/// What happens to a dialog after one of its keys.
+#[derive(Debug)]
+pub enum After {
+    /// It stays open.
+    Stay(Vec<Effect>),
+    /// It is closed.
+    Close(Vec<Effect>),
+}
+
+impl After {
+    /// The dialog stays open, and there is no effect.
+    pub const STAY: Self = Self::Stay(Vec::new());
+    /// The dialog is closed, and there is no effect.
+    pub const CLOSE: Self = Self::Close(Vec::new());
 }
 
 impl Model {

@@ -13,11 +13,13 @@ pub enum Tab {
     Activity,
     /// The engine's events.
     Log,
+    /// Who may ask for what.
+    Rules,
 }
 
 impl Tab {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 4] = [Self::Overview, Self::Masks, Self::Activity, Self::Log];
+    pub const ALL: [Self; 5] = [Self::Overview, Self::Masks, Self::Activity, Self::Log, Self::Rules];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Tab {
             Self::Masks => "Masks",
             Self::Activity => "Activity",
             Self::Log => "Log",
+            Self::Rules => "Rules",
         }
     }
 }

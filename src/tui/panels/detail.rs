@@ -9,7 +9,7 @@ use crate::abi::escape::screen_again;
 use crate::abi::kernel_helper::{Fact, KernelHelper};
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::mask::hex;
-use crate::abi::record::{Kind, Record, State};
+use crate::abi::record::{ALLOWED, Kind, Record, State};
 use crate::control::text::kernel as words;
 use crate::control::text::mask::list;
 use crate::control::text::outcome::{self, chain, took};
@@ -66,8 +66,13 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
     };
     page.say(if r.state == State::Ended { "ended" } else { "state" }, &how, theme.mood(ending.mood));
     equal(&mut page, r);
-    if let Some(why) = r.why() {
-        page.say("why", &screen_again(&why), theme.mood(ending.mood));
+    match (r.ruled(), r.why()) {
+        (Some(ruled), _) => {
+            let style = if ruled.starts_with(ALLOWED) { theme.text } else { theme.warn };
+            page.say("rule", &screen_again(ruled), style);
+        }
+        (None, Some(why)) => page.say("why", &screen_again(&why), theme.mood(ending.mood)),
+        (None, None) => {}
     }
     let argv = r.kernel.as_deref().and_then(|kernel| kernel.why_unknown(Fact::Arguments));
     match argv {

@@ -14,7 +14,10 @@ use crate::abi::event::Level;
 use crate::abi::knob_value::{Change, KnobValue};
 use crate::abi::log::{LogKind, LogLine};
 use crate::abi::record::{Args, Kind, Output, Record, State};
+use crate::abi::safe_text::SafeText;
+use crate::control::rules::{Asking, Denied, RuleUse, RulesView};
 use crate::control::{Key, Reply};
+use crate::policy::rules::Mode;
 
 use super::fixtures;
 use crate::abi::escape::screen_again;
@@ -80,6 +83,7 @@ pub fn messages() -> impl Strategy<Value = Msg> {
         5 => (bytes(), 0usize..300, any::<usize>(), any::<u8>())
             .prop_map(|(name, n, at, kind)| looked(&name, n, at, kind)),
         3 => (bytes(), 0usize..40).prop_map(|(name, n)| logged(&name, n)),
+        3 => (bytes(), 0usize..40, 0usize..40).prop_map(|(name, rules, denied)| of_rules(&name, rules, denied)),
         2 => (1u64..40, bytes()).prop_map(|(ticket, name)| saved(ticket, &name)),
         2 => (bytes(), bytes(), 0usize..9).prop_map(|(typed, name, n)| found(typed, &name, n)),
     ]
@@ -95,7 +99,7 @@ fn keys() -> impl Strategy<Value = Msg> {
             KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace,
             KeyCode::Delete, KeyCode::F(1),
         ]),
-        10 => select("1234mcegwpRfqani z/uPy:*oOsSkxrwlt".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        10 => select("12345mcegwpRfqani z/uPy:*oOsSkxrwlt".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
     ];
     let modifiers = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
     (code, modifiers, 0u8..12).prop_map(|(code, modifiers, alt)| match alt {
@@ -189,6 +193,28 @@ fn looked(name: &[u8], n: usize, at: usize, kind: u8) -> Msg {
 }
 
 /// The log's lines are escaped when they are made.
+fn of_rules(name: &[u8], rules: usize, denied: usize) -> Msg {
+    let text = || SafeText::escape(name);
+    let last = Asking { at: -1, pid: 7, uid: Some(0), comm: text(), place: text() };
+    let one = |at: usize| RuleUse {
+        file: text(),
+        line: 7,
+        text: text(),
+        denies: at.is_multiple_of(2),
+        never_after: at.checked_sub(1),
+        times: at as u64,
+        last: Some(last.clone()),
+    };
+    let lately =
+        |at| Denied { rule: at, enforced: at > 9, asked: text(), because: text(), times: 3, last: last.clone() };
+    Msg::Rules(Ok(RulesView {
+        mode: Mode::Audit,
+        rules: (0..rules).map(one).collect(),
+        lately: (0..denied).map(lately).collect(),
+        ..RulesView::default()
+    }))
+}
+
 fn logged(name: &[u8], n: usize) -> Msg {
     let line = |n: usize| {
         let level = [Level::Info, Level::Warning, Level::Error][n % 3];

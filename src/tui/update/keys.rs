@@ -10,7 +10,7 @@ use crate::tui::msg::Effect;
 use crate::tui::theme::Theme;
 
 use super::scroll::{looks_around, turn_page, up_or_down};
-use super::{activity, focus, log, masks, modules, overview, tabs, tour, typing};
+use super::{activity, focus, log, masks, modules, overview, rules, tabs, tour, typing};
 
 /// Handles a key.
 pub(super) fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
@@ -53,7 +53,9 @@ pub(super) fn chord(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    if let Some(effects) = activity::act(model, action).or_else(|| log::act(model, action)) {
+    if let Some(effects) =
+        activity::act(model, action).or_else(|| log::act(model, action)).or_else(|| rules::act(model, action))
+    {
         return effects;
     }
     if overview::act(model, action) || tour::act(model, action) {
@@ -99,6 +101,7 @@ fn step(model: &mut Model, action: Action) {
         Action::Masks => tabs::show(model, Tab::Masks),
         Action::Activity => tabs::show(model, Tab::Activity),
         Action::Log => tabs::show(model, Tab::Log),
+        Action::Rules => tabs::show(model, Tab::Rules),
         Action::NextTab => tabs::turn(model, 1),
         Action::PreviousTab => tabs::turn(model, Tab::ALL.len() - 1),
         Action::Up => up_or_down(model, -1),

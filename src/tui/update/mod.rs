@@ -12,6 +12,7 @@ mod mouse;
 mod overview;
 mod readback;
 mod replies;
+mod rules;
 mod scroll;
 mod snapshots;
 mod tabs;
@@ -35,6 +36,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     tour::settle(model);
     // Last: which records the screen needs follows from everything else.
     effects.extend(activity::look(model));
+    effects.extend(rules::look(model));
     effects.extend(modules::search(model));
     effects
 }
@@ -100,6 +102,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Older => {
             model.activity.older_pages += 1;
+            Vec::new()
+        }
+        Msg::Rules(answer) => {
+            model.rules.take(answer);
             Vec::new()
         }
         Msg::Modules(found) => {

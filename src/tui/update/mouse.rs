@@ -7,7 +7,7 @@ use crate::tui::model::{Model, Tab};
 use crate::tui::msg::{Click, Mouse};
 
 use super::scroll::{clamp_scroll, up_or_down};
-use super::{activity, focus, masks, overview, tabs};
+use super::{activity, focus, masks, overview, rules, tabs};
 
 /// Rows per turn of the wheel.
 const WHEEL: i32 = 3;
@@ -44,6 +44,7 @@ fn wheel(model: &mut Model, rows: i32) {
         Tab::Masks => up_or_down(model, rows),
         Tab::Activity => model.activity.move_by(rows as isize),
         Tab::Log => model.log.move_by(rows as isize),
+        Tab::Rules => model.rules.move_by(rows as isize),
     }
 }
 
@@ -80,6 +81,13 @@ fn row(model: &mut Model, index: usize) {
     if model.tab == Tab::Log {
         if let Some(at) = model.log.index() {
             model.log.move_by(by(at));
+        }
+        return;
+    }
+    if model.tab == Tab::Rules {
+        match model.rules.at == index {
+            true => drop(rules::act(model, Action::Open)),
+            false => model.rules.at = index,
         }
         return;
     }

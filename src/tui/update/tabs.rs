@@ -15,4 +15,6 @@ pub(super) fn show(model: &mut Model, tab: Tab) {
         model.status = None;
     }
     model.tab = tab;
+    // They may have been read again since, which changes nothing else of the target.
+    model.rules.again();
 }

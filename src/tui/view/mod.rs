@@ -9,6 +9,7 @@ mod mask_table;
 mod masks;
 mod matched;
 mod overview;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ pub fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         Tab::Masks => cursor = masks::draw(model, areas.body, buf),
         Tab::Activity => cursor = activity::draw(model, areas.body, buf),
         Tab::Log => cursor = log::draw(model, areas.body, buf),
+        Tab::Rules => cursor = rules::draw(model, areas.body, buf),
     }
     if model.link.info.lost().is_some() && model.link.seen {
         // The last state of the target, which may have changed.

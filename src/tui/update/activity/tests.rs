@@ -339,15 +339,15 @@ fn the_log_is_filtered_followed_and_copied() {
 #[test]
 fn the_screens_are_turned_both_ways() {
     let mut m = fixtures::model(fixtures::snapshot(), 80, 24);
-    let tabs: Vec<Tab> = (0..4)
+    let tabs: Vec<Tab> = (0..5)
         .map(|_| {
             key(&mut m, KeyCode::Tab);
             m.tab
         })
         .collect();
-    assert_eq!(tabs, [Tab::Masks, Tab::Activity, Tab::Log, Tab::Overview]);
+    assert_eq!(tabs, [Tab::Masks, Tab::Activity, Tab::Log, Tab::Rules, Tab::Overview]);
     key(&mut m, KeyCode::BackTab);
-    assert_eq!(m.tab, Tab::Log);
+    assert_eq!(m.tab, Tab::Rules);
 }
 
 #[test]

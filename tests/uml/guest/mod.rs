@@ -2,6 +2,7 @@
 
 pub mod asking;
 pub mod boots;
+pub mod costs;
 pub mod counts;
 pub mod enforced;
 pub mod init;
@@ -109,6 +110,7 @@ pub const TESTS: &[Test] = &[
     boot("a_boot_whose_daemon_is_stopped_goes_by_the_compiled_rules", boots::stopped),
     boot("a_boot_whose_daemon_is_killed_in_the_middle_loses_no_request", boots::killed),
     boot("a_boot_with_damaged_compiled_rules_runs_nothing_unasked", boots::damaged),
+    test("what_the_shim_costs_beside_the_bare_helper", IN_FORCE, Where::Uml, costs::beside_the_bare_helper),
     test("what_a_boot_taught_is_enforced_by_the_next_one", IN_FORCE, Where::Twice, enforced::learned),
     test("why_names_a_unit_a_container_a_claim_and_a_plain_user", "", Where::Uml, why::four_sentences),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),

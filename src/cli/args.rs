@@ -216,22 +216,7 @@ impl Args {
 
     /// The value of every `--set`, those before the command first.
     pub fn set(&self) -> Vec<OsString> {
-        let after = match &self.command {
-            None
-            | Some(
-                Command::Serve(_)
-                | Command::Bridge(_)
-                | Command::Log(_)
-                | Command::Why(_)
-                | Command::Posture(_)
-                | Command::Rules(_)
-                | Command::Shim(_)
-                | Command::Profile(_),
-            ) => &[][..],
-            #[cfg(feature = "console")]
-            Some(Command::Keys | Command::Console(_)) => &[][..],
-            Some(Command::Verb(verb)) => verb.set(),
-        };
+        let after = self.command.as_ref().and_then(Command::verb).map_or(&[][..], Common::set);
         self.before.set.iter().chain(after).cloned().collect()
     }
 }

@@ -1,5 +1,4 @@
 //! The screen Rules: which rules are in force, what each decided, what was denied, and the request behind it.
-#![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
 use khelper::control::Key;
 

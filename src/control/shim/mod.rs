@@ -2,6 +2,7 @@
 //!
 //! The program carries its settings, so the path that it replaced is known as long as the file is there.
 
+mod outcome;
 mod program;
 mod refresh;
 mod removal;
@@ -29,9 +30,8 @@ use crate::sys::linux::trust::{Contents, Folder, Untrusted};
 use super::ask::ask;
 use super::command::{Command, KernelWrite, Reply};
 use super::kernel_knobs::{self, KernelKnobs, Recorder, Unwatched};
+pub use outcome::{Refreshed, Removed};
 pub use program::{Release, Settings, is_carried, program};
-pub use refresh::Refreshed;
-pub use removal::Removed;
 pub use words::{refreshed, removed, status};
 
 /// Outside of what a package manager owns: an upgrade must not remove it under a running kernel.

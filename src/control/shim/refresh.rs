@@ -2,23 +2,9 @@
 
 use crate::abi::error::ControlError;
 
+use super::outcome::Refreshed;
 use super::program::{Release, program, release, settings};
 use super::{Shim, words};
-
-/// What became of the installed shim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refreshed {
-    /// None is installed.
-    Absent,
-    /// It is this khelper's already.
-    Current,
-    /// It was this khelper's, and has been replaced. Its settings are the same.
-    Replaced(Release),
-    /// It is a newer khelper's, and has been left.
-    Newer(Release),
-    /// The file is no shim of khelper's, and has been left.
-    Foreign,
-}
 
 impl Shim {
     /// Replaces an installed shim by this khelper's, with the settings that it has. The knob is not touched.

@@ -2,24 +2,10 @@
 
 use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
-use crate::abi::knob_value::{Change, KnobValue};
+use crate::abi::knob_value::KnobValue;
 
+use super::outcome::Removed;
 use super::{Command, FILE, Release, Shim, ask, program, words};
-
-/// What an uninstallation found and did.
-#[derive(Debug, Default)]
-pub struct Removed {
-    /// The change of the knob, if it still had our value.
-    pub restored: Vec<Change>,
-    /// The knob's value, which another has set.
-    pub foreign: Option<Vec<u8>>,
-    /// The line that kept the shim for the next start is gone, or has the value again that it had before.
-    pub no_longer_kept: bool,
-    /// Whether there was a shim, which is gone now.
-    pub file: bool,
-    /// There is a file of another's in the place of the shim, which was left.
-    pub other_file: bool,
-}
 
 impl Shim {
     /// Puts the knob and the line for the next start back, if they still name the shim, and then removes the file.

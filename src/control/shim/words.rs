@@ -10,8 +10,9 @@ use crate::abi::error::{ControlError, io_words};
 use crate::abi::escape::screen;
 use crate::abi::knob_value::Source;
 
+use super::outcome::{Refreshed, Removed};
 use super::program::{Release, Settings};
-use super::{Refreshed, Removed, Status, wrong};
+use super::{Status, wrong};
 
 fn shown(path: &Path) -> String {
     screen(path.as_os_str().as_bytes()).to_string()

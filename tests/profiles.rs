@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -124,6 +124,11 @@ fn compiled(folder: &Path) -> String {
     program.into_os_string().into_string().unwrap()
 }
 
+/// Past the test runner, which keeps what a test that passes has printed.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
 /// Whether the attacker's program ran as root with capabilities.
 fn is_exploited(engine: &Engine, helper: &str, attacker: &Attacker, profile: Option<&Arc<Profile>>) -> bool {
     let _ = fs::remove_file(attacker.proof());
@@ -137,11 +142,11 @@ fn is_exploited(engine: &Engine, helper: &str, attacker: &Attacker, profile: Opt
 #[test]
 fn a_root_helper_that_enters_its_requester_s_namespace_is_exploited_and_with_a_profile_is_not() {
     if !is_root() {
-        eprintln!("skipped: a helper of uid 0 needs root");
+        skipped("a helper of uid 0 needs root");
         return;
     }
     let Some(attacker) = Attacker::start() else {
-        eprintln!("skipped: an ordinary user may not make a user namespace here");
+        skipped("an ordinary user may not make a user namespace here");
         return;
     };
     let engine = Engine::builder().fix_sigchld(true).start().unwrap();
@@ -173,7 +178,7 @@ fn a_root_helper_that_enters_its_requester_s_namespace_is_exploited_and_with_a_p
 #[test]
 fn a_helper_of_uid_0_without_any_capability_is_still_root() {
     if !is_root() {
-        eprintln!("skipped: a helper of uid 0 needs root");
+        skipped("a helper of uid 0 needs root");
         return;
     }
     let engine = Engine::builder().fix_sigchld(true).start().unwrap();
@@ -201,7 +206,7 @@ fn a_helper_of_uid_0_without_any_capability_is_still_root() {
 #[test]
 fn every_part_of_a_profile_is_in_force_in_the_helper() {
     if !is_root() {
-        eprintln!("skipped: another user and a filter need root");
+        skipped("another user and a filter need root");
         return;
     }
     let engine = Engine::builder().fix_sigchld(true).start().unwrap();

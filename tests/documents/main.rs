@@ -135,7 +135,8 @@ fn khelper_and_cargo_know_the_commands_of_the_other_documents() {
 #[test]
 fn no_document_names_a_verb_or_an_option_that_khelper_does_not_have() {
     let help = |verb: &str| {
-        let arguments = if verb.is_empty() { vec!["--help"] } else { vec!["help", verb] };
+        let mut arguments = vec![if verb.is_empty() { "--help" } else { "help" }];
+        arguments.extend(verb.split_ascii_whitespace());
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_khelper")).args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };

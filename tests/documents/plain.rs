@@ -92,15 +92,21 @@ pub fn unknown_words(command: &str, help: &impl Fn(&str) -> String) -> Vec<Strin
     let verbs = help("");
     let known = |verb: &str| verbs.lines().any(|line| line.split_ascii_whitespace().next() == Some(verb));
     let mut takes_value = false;
-    let verb = words.iter().find(|word| {
+    let at = words.iter().position(|word| {
         let value =
-            std::mem::replace(&mut takes_value, ["-t", "--target", "--set", "--host", "--theme"].contains(*word));
+            std::mem::replace(&mut takes_value, ["-t", "--target", "--set", "--host", "--theme"].contains(word));
         !value && !word.starts_with('-')
     });
-    let verb = verb.copied().filter(|verb| verb.starts_with(|c: char| c.is_ascii_lowercase()));
+    let verb = at.map(|at| words[at]).filter(|verb| verb.starts_with(|c: char| c.is_ascii_lowercase()));
     let mut unknown: Vec<_> = verb.filter(|verb| !known(verb)).map(str::to_owned).into_iter().collect();
     if unknown.is_empty() {
-        let text = verbs + &verb.map(help).unwrap_or_default();
+        let mut text = verbs + &verb.map(help).unwrap_or_default();
+        // A verb may have verbs of its own.
+        if let (Some(verb), Some(next)) = (verb, at.and_then(|at| words.get(at + 1)))
+            && text.contains(&format!("\n  {next} "))
+        {
+            text += &help(&format!("{verb} {next}"));
+        }
         let options =
             words.iter().filter(|word| word.starts_with("--")).map(|word| word.split('=').next().unwrap_or(word));
         let known = |option: &str| text.split([' ', ',', '\n', '[', ']']).any(|word| word == option);
@@ -112,12 +118,18 @@ pub fn unknown_words(command: &str, help: &impl Fn(&str) -> String) -> Vec<Strin
 #[test]
 fn a_verb_and_an_option_are_known_or_not() {
     let help = |verb: &str| match verb {
-        "" => "Commands:\n  get  Read knobs\n  -t, --target <T>\n".to_owned(),
+        "" => "Commands:\n  get  Read knobs\n  shim  Its shim\n  -t, --target <T>\n".to_owned(),
+        "shim" => "Commands:\n  install  Write it\n".to_owned(),
+        "shim install" => "      --refresh  Replace it\n".to_owned(),
         _ => "      --where  Print where\n".to_owned(),
     };
     let unknown = |command: &str| unknown_words(command, &help).join(" ");
     assert_eq!(unknown("khelper get --where x"), "");
     assert_eq!(unknown("khelper --target kernel get --where -- --no"), "");
+    assert_eq!(
+        (unknown("khelper shim install --refresh"), unknown("khelper shim install --where")),
+        ("".into(), "--where".into())
+    );
     assert_eq!((unknown("khelper got"), unknown("khelper get --were")), ("got".into(), "--were".into()));
     assert_eq!(inline("a `khelper get --where | x` b `other` c `khelper ps`"), ["khelper get --where ", "khelper ps"]);
 }

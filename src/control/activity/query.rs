@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::abi::error::Stage;
 use crate::abi::escape::{screen, screen_again};
 use crate::abi::record::{Args, Record};
 use crate::control::text::letters;
@@ -160,10 +161,10 @@ fn searched(r: &Record) -> String {
         all.push(' ');
         all.push_str(&screen(unit));
     }
-    // The rule that decided is in it.
-    if let Some(why) = r.why() {
+    // The rule that decided is in it. An error of exec has its errno among the words already, and long advice here.
+    if let Some(said) = r.said.as_deref().filter(|_| r.stage != Some(Stage::Exec)) {
         all.push(' ');
-        all.push_str(&screen_again(&why));
+        all.push_str(&screen_again(said));
     }
     all
 }

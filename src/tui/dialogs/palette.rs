@@ -60,7 +60,9 @@ fn matching(model: &Model, typed: &[u8]) -> Vec<Entry> {
     let mut found: Vec<((bool, usize, bool), Entry)> = entries
         .filter_map(|entry| {
             let id = entry.row.id().replace('-', " ");
-            let texts = [entry.row.help.to_lowercase(), id, entry.row.label.to_owned()];
+            // In a long text nearly any letters are found in their order: what follows a semicolon only explains.
+            let what = entry.row.help.split(';').next().unwrap_or_default();
+            let texts = [what.to_lowercase(), id, entry.row.label.to_owned()];
             let rank = texts.iter().filter_map(|text| rank(&wanted, text)).min()?;
             let here = entry.tab.is_none_or(|tab| tab == model.tab);
             Some(((refused(model, entry), rank, !here), entry))

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::control::module_tree::ModuleTree;
 use crate::control::rules::text::counted;
-use crate::control::rules::{Folders, Now, Order, OrderFile, compiled, publish};
+use crate::control::rules::{Folders, Now, Order, OrderFile, compiled, publish, unknown_requesters};
 use crate::control::shim;
 use crate::policy::rules::{Fault, Mode, Rules};
 use crate::sys::linux::seqpacket;
+use crate::sys::linux::waiting::misnamed;
 
-use super::exit::{USAGE, Verdict};
+use super::exit::{UNAVAILABLE, USAGE, Verdict};
 use super::output::{Answers, complain, say};
 
 /// Where the daemon's files are: as `serve` has been told.
@@ -36,6 +37,9 @@ pub struct Enforce {
     /// Confirm: what was ordered with --confirm stays
     #[arg(long)]
     confirmed: bool,
+    /// Enforce rules with conditions on the requester even where the kernel does not tell the shim who asks
+    #[arg(long)]
+    anyway: bool,
     #[command(flatten)]
     places: Places,
 }
@@ -126,6 +130,12 @@ pub fn enforce(args: &Enforce, answers: &Answers) -> Result<u8, u8> {
     if args.confirmed {
         return confirm(places, &now, answers);
     }
+    if !args.anyway
+        && let Some(why) = unknown_requesters(&places.rules()?, misnamed)
+    {
+        say(&format!("{why}; remove these rules, use `khelper rules audit`, or enforce them with --anyway"));
+        return Err(UNAVAILABLE);
+    }
     let before = places.before(&now);
     let until = args.confirm.map(|seconds| (now.after(seconds), before));
     places.write(&Order { mode: Mode::Enforce, until })?;
@@ -179,6 +189,10 @@ pub fn status(places: &Places, answers: &Answers) -> Result<u8, u8> {
                 count => format!("; {count} of them stricter for a shim without a verdict"),
             };
             answers.line(&format!("rules: {}{stricter}", counted(rules.rules().len(), "rule")));
+            if let Some(why) = unknown_requesters(&rules, misnamed) {
+                answers.line(&format!("requesters: {why}"));
+                code = 1;
+            }
         }
         Err(_) => {
             answers.line("rules: with faults, so those of before stay in force");

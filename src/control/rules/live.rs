@@ -9,10 +9,12 @@ use crate::control::module_tree::ModuleTree;
 use crate::engine::RuleHook;
 use crate::policy::rules::{Asked, Compiled, Decision, Fault, Mode, Requester, Resolved, Rules, Verdict, Wanted};
 use crate::sys::linux::requester::Facts;
+use crate::sys::linux::waiting::misnamed;
 
 use super::counts::Counts;
 use super::files::Folders;
 use super::order::{Now, Order, OrderFile, Stamp, publish};
+use super::unknown::unknown_requesters;
 use crate::control::rules_view::{Asking, RulesView};
 
 /// Why rules were not taken: sentences, one for each fault.
@@ -158,12 +160,14 @@ impl Live {
         now
     }
 
-    /// Writes the compiled rules for the shim. Rules that are not enforced are none.
+    /// Writes the compiled rules for the shim, and says if they cannot do what they say. Rules that are not enforced are none.
     fn publish(&self, mode: Mode, rules: &Rules) {
         let Some(followed) = &self.followed else { return };
         if let Err(error) = publish(&followed.compiled, &compiled(mode, rules, &self.modules)) {
             (followed.say)(true, &format!("the shim keeps the compiled rules of before: {}", error.whole()));
         }
+        let why = (!is_idle(mode)).then(|| unknown_requesters(rules, misnamed)).flatten();
+        why.iter().for_each(|why| (followed.say)(true, why));
     }
 
     /// The rules, and what they have decided since they were read.

@@ -7,6 +7,7 @@ mod live;
 mod order;
 mod replay;
 pub mod text;
+mod unknown;
 mod verdict;
 
 pub use super::rules_view::{Asking, Denied, RuleUse, RulesView};
@@ -14,4 +15,5 @@ pub use files::{Folders, from_path, to_import};
 pub use live::{Live, Refused, Say, compiled};
 pub use order::{Now, Order, OrderFile, publish};
 pub use replay::{Change, Counts, Replay, requester};
+pub use unknown::unknown_requesters;
 pub use verdict::{Answers, Judge, Open, Told};

@@ -31,6 +31,8 @@ pub struct Task {
     pub comm: Comm,
     /// Whether it has ended and waits to be reaped.
     pub is_zombie: bool,
+    /// Whether it sleeps until something happens.
+    pub sleeps: bool,
     /// Whether it is a thread of the kernel. No process can forge this.
     pub is_kernel: bool,
     /// When it started, in clock ticks since boot.
@@ -47,12 +49,13 @@ impl Task {
     fn parse(pid: i32, stat: &[u8]) -> Option<Self> {
         let (from, to) = (stat.iter().position(|b| *b == b'(')?, stat.iter().rposition(|b| *b == b')')?);
         let mut words = std::str::from_utf8(stat.get(to + 1..)?).ok()?.split_ascii_whitespace();
-        let is_zombie = matches!(words.next()?, "Z" | "X" | "x");
+        let state = words.next()?;
+        let (is_zombie, sleeps) = (matches!(state, "Z" | "X" | "x"), matches!(state, "S" | "I"));
         let parent = words.next()?.parse().ok()?;
         let flags: u64 = words.nth(4)?.parse().ok()?;
         let start_time = words.nth(12)?.parse().ok()?;
         let comm = Comm::new(stat.get(from + 1..to)?);
-        Some(Self { pid, parent, comm, is_zombie, is_kernel: flags & KERNEL_THREAD != 0, start_time })
+        Some(Self { pid, parent, comm, is_zombie, sleeps, is_kernel: flags & KERNEL_THREAD != 0, start_time })
     }
 
     /// Whether it is a kernel worker. The name alone proves nothing.

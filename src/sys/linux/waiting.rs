@@ -4,6 +4,11 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::abi::escape::screen;
+use crate::sys::thread::spawn;
 
 use super::requester::Facts;
 use super::tasks::{Task, status_of};
@@ -12,6 +17,12 @@ use super::tasks::{Task, status_of};
 const REQUESTER: &[u8] = b"call_usermodehelper_exec";
 /// What a kernel thread waits in that waits for a helper's end, by version.
 const WORKER: [&[u8]; 2] = [b"do_wait", b"kernel_wait"];
+
+/// Part of the name of the function that a reader of an empty pipe waits in.
+const READER: &[u8] = b"pipe_read";
+/// How often a thread that sleeps is looked at before its name counts as wrong, and for how long at most.
+const LOOKS: u32 = 50;
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,9 +101,91 @@ impl Waiter {
     }
 }
 
+/// What this kernel says a reader of an empty pipe waits in, if that is wrong: then no requester is ever found. It is
+/// looked at once. `None` as well if it cannot be tried.
+pub fn misnamed() -> Option<String> {
+    static FOUND: OnceLock<Option<String>> = OnceLock::new();
+    FOUND.get_or_init(|| own_reader(looked_at).and_then(|name| wrong(&name))).clone()
+}
+
+/// The name, if a reader of a pipe does not wait there.
+fn wrong(name: &[u8]) -> Option<String> {
+    (!is_reader(name)).then(|| screen(name))
+}
+
+fn is_reader(name: &[u8]) -> bool {
+    name.windows(READER.len()).any(|part| part == READER)
+}
+
+/// Looks at a thread of this process that reads an empty pipe.
+fn own_reader(look: impl Fn(i32) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let (end, begin) = std::io::pipe().ok()?;
+    let (told, tid) = mpsc::channel();
+    let read = move || {
+        let _ = told.send(nix::unistd::gettid().as_raw());
+        let _ = (&end).read(&mut [0]);
+    };
+    let thread = spawn("khelper-reader", read).ok()?;
+    let found = tid.recv().ok().and_then(look);
+    drop(begin);
+    let _ = thread.join();
+    found
+}
+
+/// What a thread waits in that is about to read: the right name as soon as it is there, another one if it stays.
+fn looked_at(tid: i32) -> Option<Vec<u8>> {
+    let (began, mut looks) = (Instant::now(), 0);
+    loop {
+        let sleeps = Task::of(tid).is_none_or(|task| task.sleeps);
+        let (name, length) = waits_in(tid);
+        let name = name[..length].to_vec();
+        looks += u32::from(sleeps);
+        if is_reader(&name) || looks >= LOOKS {
+            return Some(name);
+        }
+        if began.elapsed() >= PATIENCE {
+            return None;
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_wrong_unless_a_reader_of_a_pipe_waits_there() {
+        for name in [&b"pipe_read"[..], b"anon_pipe_read", b"pipe_read.isra.0"] {
+            assert_eq!(wrong(name), None);
+        }
+        for name in ["", "0", "do_wait", "pipe_write", "call_usermodehelper_exec"] {
+            assert_eq!(wrong(name.as_bytes()).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn the_kernel_of_this_machine_is_tried() {
+        // The same thread, and the names that the kernel gives it and another one.
+        let found = own_reader(looked_at).unwrap();
+        assert_eq!(misnamed(), wrong(&found));
+        if found == b"0" {
+            // Without CONFIG_KALLSYMS no thread has a name.
+            return;
+        }
+        assert!(is_reader(&found), "{}", screen(&found));
+        // A thread that sleeps elsewhere has another name, and it is given up soon.
+        let (told, tid) = mpsc::channel();
+        let (end, wait) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            told.send(nix::unistd::gettid().as_raw()).unwrap();
+            wait.recv().unwrap_err();
+        });
+        let other = looked_at(tid.recv().unwrap());
+        drop(end);
+        thread.join().unwrap();
+        assert!(other.is_none_or(|name| wrong(&name).is_some()));
+    }
 
     #[test]
     fn a_thread_that_waits_for_something_else_is_no_requester() {

@@ -6,10 +6,11 @@
 
 use std::fs;
 use std::io::Write;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
 use khelper::policy::rules::Mode;
 use khelper::sys::linux::seqpacket;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
 };
@@ -122,6 +125,26 @@ impl Place {
         let output = command.arg("--shim-socket").arg(self.path("socket")).output().unwrap();
         let text = [output.stdout.clone(), output.stderr.clone()].concat();
         (code(&output), String::from_utf8(text).unwrap())
+    }
+}
+
+/// Tells of files that are put in a folder.
+struct Written(OwnedFd);
+
+impl Written {
+    fn within(folder: &Path) -> Self {
+        let fd = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&fd, folder, inotify::WatchFlags::MOVED_TO).unwrap();
+        Self(fd)
+    }
+
+    /// Waits until there is one.
+    fn wait(&self) {
+        let patience = Timespec { tv_sec: i64::from(PATIENCE) / 1000, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&patience)).unwrap();
+        assert_eq!(ready, 1, "nothing is written");
+        let mut events = [MaybeUninit::uninit(); 4096];
+        inotify::Reader::new(&self.0, &mut events).next().unwrap();
     }
 }
 
@@ -297,15 +320,15 @@ fn rules_that_are_not_confirmed_go_back_by_themselves() {
     let none = fs::read(place.path("rules.bin")).unwrap();
     let verdicts = place.answer_following(Mode::Off, |_| Ok(()));
     assert_ne!(fs::read(place.path("rules.bin")).unwrap(), none, "rules that are off are published");
+    let written = Written::within(place.dir.path());
     let (done, said) = place.order(&["enforce", "--confirm", "2s"]);
     assert!(done == 0 && said.contains("for 2 s, then off again"), "{said}");
     let live = place.live.clone().unwrap();
     // The daemon's own clock brings it back, and the shim is told; nobody asks for anything.
-    let began = Instant::now();
-    while live.goes_back() || fs::read(place.path("rules.bin")).unwrap() != b"khrules1" {
-        assert!(began.elapsed() < Duration::from_secs(60), "it does not go back");
-        std::thread::sleep(Duration::from_millis(20));
+    while fs::read(place.path("rules.bin")).unwrap() != b"khrules1" {
+        written.wait();
     }
+    assert!(!live.goes_back());
     assert_eq!((code(&place.request("sctp")), live.mode()), (0, Mode::Off));
     let (done, said) = place.order(&["enforce", "--confirmed"]);
     assert!(done != 0 && said.contains("nothing to confirm"), "{said}");

@@ -16,9 +16,8 @@ use crate::cli::{self, exit};
 use crate::control::config::{self, Applied, Config};
 use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
-use crate::control::module_tree::ModuleTree;
 use crate::control::rules::text::counted;
-use crate::control::rules::{Folders, Live, Refused};
+use crate::control::rules::{Live, Refused};
 use crate::control::text::log::losses;
 use crate::control::{self, Left};
 use crate::daemon::descriptors;
@@ -102,7 +101,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     }
     let journal = Arc::new(Journal::new()?);
     let state = last_good(&folder).with_file_name("");
-    let rules = Arc::new(verdict::follow(live_rules(args)?, for_shim.as_ref(), &state, &journal));
+    let rules = Arc::new(verdict::rules(args, for_shim.as_ref(), &state, &journal).map_err(refused)?);
     builder = builder.rules(rules.hook());
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
@@ -111,25 +110,27 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let view = Arc::new(Files::new(folder.clone()));
     let local = Local::with_run(engine.clone(), ledger.run());
     let target = Arc::new(local.with_config(config.clone()).with_ledger(view).with_rules(rules.clone()));
-    let configuration =
-        Configuration { target: target.clone(), config, last: last_good(&folder), rules: rules.clone() };
+    let mut configuration = Configuration {
+        target: target.clone(),
+        config,
+        last: last_good(&folder),
+        rules: rules.clone(),
+        verdicts: None,
+    };
     configuration.start(&journal)?;
-    let verdicts = for_shim.as_ref().map(|socket| verdict::answer(socket, rules, &journal)).transpose()?;
+    let verdicts = for_shim.as_ref().map(|socket| verdict::answer(socket, rules, &journal)).transpose()?.map(Arc::new);
+    configuration.verdicts.clone_from(&verdicts);
     let reload = Arc::new(move || configuration.reload());
     let counted = engine.clone();
     let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
     let parts =
         Parts { engine, target, kernel: watched, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
+    verdicts.iter().filter_map(|verdicts| verdicts.report()).for_each(|line| journal.line(Level::Info, &line));
     drop(verdicts);
     drop(for_shim);
     ledger.close();
-    let of_kernel = kernel.map(|(kernel, ledger)| {
-        // The last helpers are written first.
-        kernel.stop();
-        ledger.close();
-        losses(0, &ledger.stats())
-    });
+    let of_kernel = kernel.map(|(kernel, ledger)| unwatch(&kernel, &ledger));
     let own = losses(counted.snapshot().totals.records_lost, &ledger.stats());
     farewell(&journal, own.iter().chain(of_kernel.iter().flatten()), &left);
     Ok(())
@@ -166,6 +167,14 @@ fn watch(folder: &Path, host: &LinuxHost) -> Result<(Arc<HostKernel>, Arc<Ledger
     }
 }
 
+/// Ends that. Returns what was lost.
+fn unwatch(kernel: &HostKernel, ledger: &Ledger) -> Vec<String> {
+    // The last helpers are written first.
+    kernel.stop();
+    ledger.close();
+    losses(0, &ledger.stats())
+}
+
 /// The socket that the service manager passed, or one that is made here.
 fn listen(args: &Serve, passed: Option<Result<Listener, SysError>>, readers: Option<u32>) -> Result<Listener, Failure> {
     let options =
@@ -185,12 +194,9 @@ fn listen(args: &Serve, passed: Option<Result<Listener, SysError>>, readers: Opt
     })
 }
 
-/// The rules. A daemon that cannot read them does not start: it would enforce nothing.
-fn live_rules(args: &Serve) -> Result<Live, Failure> {
-    let mode = args.rules.unwrap_or_default();
-    let folders = args.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));
-    let live = Live::load(folders, ModuleTree::default(), mode);
-    live.map_err(|Refused(faults)| Failure::Refused(faults.join("\nkhelper: "), exit::USAGE))
+/// A daemon that cannot read its rules does not start: it would enforce nothing.
+fn refused(Refused(faults): Refused) -> Failure {
+    Failure::Refused(faults.join("\nkhelper: "), exit::USAGE)
 }
 
 /// The last good configuration is beside the ledger.
@@ -205,6 +211,7 @@ struct Configuration {
     config: Arc<Config>,
     last: PathBuf,
     rules: Arc<Live>,
+    verdicts: Option<Arc<verdict::Answering>>,
 }
 
 impl Configuration {
@@ -238,6 +245,7 @@ impl Configuration {
                 (reloaded.level, reloaded.state) = (Level::Error, state);
             }
         }
+        reloaded.lines.extend(self.verdicts.iter().filter_map(|verdicts| verdicts.report()));
         reloaded
     }
 

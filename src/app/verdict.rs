@@ -10,11 +10,12 @@ use nix::errno::Errno;
 use crate::abi::error::SysError;
 use crate::abi::event::Level;
 use crate::cli::serve::Serve;
-use crate::control::rules::{Judge, Live, OrderFile};
+use crate::control::module_tree::ModuleTree;
+use crate::control::rules::{Answers, Folders, Judge, Live, OrderFile, Refused};
 use crate::control::shim::{self, Shim};
 use crate::daemon::journal::Journal;
 use crate::daemon::socket::Listener;
-use crate::daemon::verdict::{Parts, Verdicts};
+use crate::daemon::verdict::{Parts, Unanswered, Verdicts};
 use crate::policy::asker::may_ask;
 use crate::policy::rules::Decision;
 
@@ -25,13 +26,17 @@ pub fn listen(args: &Serve) -> Result<Option<Listener>, SysError> {
     path.map(|path| Listener::verdicts(&path)).transpose()
 }
 
-/// Rules that follow the operator's orders, where there is a shim to follow them too.
-pub fn follow(rules: Live, socket: Option<&Listener>, state: &Path, journal: &Arc<Journal>) -> Live {
-    let Some(socket) = socket else { return rules };
+/// The rules. They follow the operator's orders, where there is a shim to follow them too.
+pub fn rules(args: &Serve, socket: Option<&Listener>, state: &Path, journal: &Arc<Journal>) -> Result<Live, Refused> {
+    let (mode, modules) = (args.rules.unwrap_or_default(), ModuleTree::default());
+    let folders = args.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));
+    let Some(socket) = socket else { return Live::load(folders, modules, mode) };
+    let order = OrderFile::beside(state);
+    let rules = Live::load_by(&order, folders, modules, mode)?;
     let journal = journal.clone();
     let say =
         move |is_fault: bool, line: &str| journal.line(if is_fault { Level::Error } else { Level::Warning }, line);
-    rules.following(OrderFile::beside(state), compiled_at(Some(&socket.path)), Arc::new(say))
+    Ok(rules.following(order, compiled_at(Some(&socket.path)), Arc::new(say)))
 }
 
 /// The compiled rules are beside the socket.
@@ -40,8 +45,32 @@ pub fn compiled_at(socket: Option<&Path>) -> PathBuf {
     beside.map_or_else(|| PathBuf::from(shim::RULES), |folder| folder.join("rules.bin"))
 }
 
+/// The answers to the shim, and their number.
+pub struct Answering {
+    judge: Arc<Judge>,
+    verdicts: Verdicts,
+}
+
+impl Answering {
+    /// What was answered so far, if anything was asked.
+    pub fn report(&self) -> Option<String> {
+        report(self.judge.counted(), self.verdicts.unanswered())
+    }
+}
+
+fn report(answers: Answers, unanswered: Unanswered) -> Option<String> {
+    let Answers { allowed, denied, would_deny } = answers;
+    let Unanswered { strangers, malformed, dropped } = unanswered;
+    [allowed, denied, would_deny, strangers, malformed, dropped].iter().any(|count| *count > 0).then(|| {
+        format!(
+            "verdicts for the shim since the start: {allowed} allowed, {denied} denied, {would_deny} would be denied; \
+             without one: {strangers} not started by the kernel, {malformed} malformed, {dropped} without a question in time"
+        )
+    })
+}
+
 /// Answers the shim, by these rules.
-pub fn answer(socket: &Listener, rules: Arc<Live>, journal: &Arc<Journal>) -> Result<Verdicts, SysError> {
+pub fn answer(socket: &Listener, rules: Arc<Live>, journal: &Arc<Journal>) -> Result<Answering, SysError> {
     let journal = journal.clone();
     let told = move |_: i32, decision: &Decision, sentence: &str| match decision {
         Decision::Allow(Some(cited)) if cited.rule.log => journal.line(Level::Info, sentence),
@@ -54,5 +83,23 @@ pub fn answer(socket: &Listener, rules: Arc<Live>, journal: &Arc<Journal>) -> Re
         .map_err(|e| SysError::new("dup", Errno::from_raw(e.raw_os_error().unwrap_or(libc::EMFILE))))?;
     let shim = PathBuf::from(OsString::from_vec(Shim::own()));
     let judge = Arc::new(Judge::new(rules, Arc::new(told)));
-    Verdicts::start(Parts { socket, shim, judge, admit: may_ask })
+    let verdicts = Verdicts::start(Parts { socket, shim, judge: judge.clone(), admit: may_ask })?;
+    Ok(Answering { judge, verdicts })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_has_its_name_and_nothing_asked_is_nothing_said() {
+        assert_eq!(report(Answers::default(), Unanswered::default()), None);
+        let answers = Answers { allowed: 2, denied: 3, would_deny: 4 };
+        let unanswered = Unanswered { strangers: 5, malformed: 6, dropped: 7 };
+        let said = report(answers, unanswered).unwrap();
+        let numbers =
+            "2 allowed, 3 denied, 4 would be denied; without one: 5 not started by the kernel, 6 malformed, 7 without";
+        assert!(said.contains(numbers), "{said}");
+        assert!(report(Answers::default(), Unanswered { dropped: 1, ..Unanswered::default() }).is_some());
+    }
 }

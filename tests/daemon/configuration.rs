@@ -87,6 +87,45 @@ fn rules_are_enforced_for_every_client_and_read_again_on_sighup() {
     assert!(!is_denied("one") && is_denied("two"));
 }
 
+#[test]
+fn rules_that_were_ordered_off_are_not_read_and_a_daemon_starts_with_faults_in_them() {
+    let dir = Dir::new();
+    write(&dir, "kernel.modprobe = /bin/true\n");
+    let rules = dir.path().join("config/rules.d");
+    std::fs::create_dir(&rules).unwrap();
+    let put = |text: &str| std::fs::write(rules.join("10.rules"), text).unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let shim = path("shim/verdicts");
+    std::fs::create_dir(path("shim")).unwrap();
+    let serve = || {
+        let mut command = command(&dir);
+        command.args(["--rules", "enforce"]).arg("--shim-socket").arg(&shim);
+        command
+    };
+    let order = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_khelper"));
+        command.arg("rules").args(args).arg("--shim-socket").arg(&shim);
+        let places = [("--ledger", path("ledger")), ("--config", path("config"))];
+        places.iter().for_each(|(option, path)| _ = command.arg(option).arg(path));
+        assert!(command.output().unwrap().status.success(), "{args:?}");
+    };
+    put("deny name one\n");
+    order(&["enforce"]);
+    put("alow name x\n");
+    // An order to enforce them is as the option.
+    assert_eq!(serve().output().unwrap().status.code(), Some(64));
+    order(&["off", "--now"]);
+    let mut daemon = Daemon::of(&dir, &mut serve());
+    daemon.logged("the rules: off, by ");
+    daemon.connect().call("Request", json!({"name": "x", "wait": true}));
+    // Put right, they are enforced by the next order, as the daemon was started.
+    put("deny name one\n");
+    order(&["enforce"]);
+    daemon.logged("the rules: enforce, by ");
+    let answer = daemon.connect().call("Request", json!({"name": "one", "wait": true}));
+    assert!(answer.to_string().contains("denied by"), "{answer}");
+}
+
 /// The drain of the gate fails while a helper runs: the rest is applied, and that is what is said.
 #[test]
 fn a_reload_whose_gate_cannot_be_drained_says_what_was_applied() {

@@ -72,12 +72,26 @@ impl Live {
         Ok(Self { folders, modules, usual: mode, standing, followed: None, counts })
     }
 
+    /// The same, in the mode that an order gives instead of the usual one: rules that were ordered off are not read.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn load_by(file: &OrderFile, folders: Folders, modules: ModuleTree, usual: Mode) -> Result<Self, Refused> {
+        // An order that cannot be read is reported when it is followed.
+        let mode = file.read().ok().flatten().map_or(usual, |order| order.at(&Now::read()));
+        Ok(Self { usual, ..Self::load(folders, modules, mode)? })
+    }
+
     /// Follows an operator's order from now on, and writes the compiled rules whenever something changes.
     #[must_use]
     pub fn following(mut self, file: OrderFile, compiled: PathBuf, say: Say) -> Self {
         self.followed = Some(Followed { file, compiled, say, started: Now::read() });
-        let standing = self.look();
-        self.publish(standing.0, &standing.1);
+        let loaded = self.standing.get_mut().map_or(self.usual, |standing| standing.mode);
+        let (mode, rules) = self.look();
+        if let Some(followed) = self.followed.as_ref().filter(|_| loaded != self.usual) {
+            (followed.say)(false, &format!("the rules: {}, by {}", mode.name(), followed.file.shown()));
+        }
+        self.publish(mode, &rules);
         self
     }
 

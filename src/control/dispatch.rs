@@ -101,7 +101,7 @@ fn perform(
         Command::Log(_) | Command::Why(_) => {
             Err(ControlError::Unavailable("this engine has no ledger that it may be asked about".to_owned()))
         }
-        Command::Rules => Err(ControlError::Unavailable(super::rules::text::NONE.to_owned())),
+        Command::Rules => Err(ControlError::Unsupported(super::rules::text::NONE.to_owned())),
         Command::Shutdown { patience } => Ok(Reply::Left(reads::shutdown(engine, patience, actor))),
     }
 }

@@ -121,6 +121,8 @@ impl Executor {
             let answer = match reply {
                 Ok(Reply::Rules(view)) => Ok(*view),
                 Ok(_) => Err("the target answers something else than its rules".to_owned()),
+                // Its text says what to do.
+                Err(ControlError::Unsupported(why)) => Err(why),
                 Err(error) => Err(error.whole()),
             };
             mailbox.post(Msg::Rules(answer));

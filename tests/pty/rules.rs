@@ -66,6 +66,14 @@ fn a_target_without_rules_says_what_to_do() {
         pty.press("5", "● off");
         pty.says("`khelper serve --rules audit`");
         quits(&mut pty);
+        // An engine of its own is there, and has none.
+        let mut pty = Start::khelper(columns, rows).args(["--demo"]).start();
+        pty.shows("[demo]");
+        pty.press("5", "no rules are in force");
+        pty.says("or learn, or enforce");
+        assert!(!pty.text().contains("(E"), "{}", pty.text());
+        pty.send("q");
+        assert_eq!(pty.ends(), 0, "{}", pty.text());
     }
 }
 

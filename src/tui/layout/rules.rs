@@ -38,8 +38,10 @@ pub fn parts(model: &Model, area: Rect) -> [Rect; 4] {
         TALL.. => DETAIL.0,
         _ => 0,
     };
-    let hidden = u16::from(detail == 0 && has_rows && area.height >= 5);
-    let list = area.height - strip - detail - hidden;
+    let room = area.height - strip - detail;
+    let hides = detail == 0 || entries(model).len() > room.into();
+    let hidden = u16::from(hides && has_rows && area.height >= 5);
+    let list = room - hidden;
     let at = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     [at(0, strip), at(strip, list), at(strip + list, detail), at(strip + list + detail, hidden)]
 }
@@ -59,6 +61,19 @@ pub fn entries(model: &Model) -> Vec<Entry> {
     all.extend((0..view.lately.len()).map(|at| Entry::Item(Item::Denied(at))));
     all.extend(view.lately.is_empty().then_some(Entry::Nothing));
     all
+}
+
+/// How many rules and how many denied requests are outside of a list of this height.
+pub fn outside(model: &Model, height: u16) -> [usize; 2] {
+    let seen = model.rules.top..model.rules.top + usize::from(height);
+    let mut counts = [0; 2];
+    for (line, entry) in entries(model).into_iter().enumerate() {
+        match entry {
+            Entry::Item(item) if !seen.contains(&line) => counts[usize::from(matches!(item, Item::Denied(_)))] += 1,
+            _ => {}
+        }
+    }
+    counts
 }
 
 /// The line at the top: unchanged, if the row under the cursor is then visible and no line is wasted.

@@ -25,7 +25,7 @@ pub(super) fn lines(model: &Model) -> Vec<String> {
     let dot = if text { "." } else { "" };
     lines.extend(WORDS.iter().map(|(name, _, help)| format!("{dot}{name}: {help}")));
     if model.dialogs.is_empty() {
-        lines.push("overview, masks, activity, log: say a screen".to_owned());
+        lines.push("overview, masks, activity, log, rules: say a screen".to_owned());
         lines.push("ACTION N: do it to row N, for example: toggle cap_sys_module".to_owned());
         lines.push(":COMMAND: run a command of the console's command line, for example: :request dummy".to_owned());
         lines.push("an empty line: say what has happened since".to_owned());

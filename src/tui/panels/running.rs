@@ -39,8 +39,9 @@ pub fn rows(model: &Model, columns: usize) -> Vec<PanelRow> {
             number: if fold.times > 1 { format!("×{}", fold.times) } else { format!("#{}", fold.oldest.id) },
             name: &name,
             state: match (fold.oldest.pid, fold.newest.pid) {
-                (Some(first), Some(last)) if fold.times > 1 => {
-                    state.replacen(&first.to_string(), &format!("{first}…{last}"), 1)
+                // The older request may have the younger process.
+                (Some(one), Some(other)) if fold.times > 1 => {
+                    state.replacen(&one.to_string(), &format!("{}…{}", one.min(other), one.max(other)), 1)
                 }
                 _ => state,
             },
@@ -59,4 +60,18 @@ pub fn row(model: &Model, live: &Live, columns: usize) -> String {
     let end = format!("{sign} {state} · {}", took(model.now.saturating_sub(live.at)));
     let room = columns.saturating_sub(text::width(&end) + 1);
     format!("{} {end}", text::pad(&format!("#{} {}", live.id, text::screen(&live.title)), room.min(44)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::testing::fixtures;
+    use crate::tui::testing::render::screen;
+
+    #[test]
+    fn processes_of_one_row_are_shown_from_the_lowest_on() {
+        let mut s = fixtures::busy(2);
+        (s.running[0].pid, s.running[1].pid) = (Some(5002), Some(5001));
+        let text = screen(&fixtures::model(s, 80, 24));
+        assert!(text.contains("pid 5001…5002"), "{text}");
+    }
 }

@@ -82,6 +82,26 @@ fn rules_in_every_state() {
 }
 
 #[test]
+fn what_is_outside_of_the_list_is_counted() {
+    let many = || {
+        let rules = (1..=60).map(|line| rule(line, "allow module vfat", 1, None)).collect();
+        Ok(RulesView { rules, ..view(Mode::Audit) })
+    };
+    for (columns, rows) in SIZES {
+        let mut model = model(many(), columns, rows);
+        for (typed, denied) in [("⇱", true), ("⇲", false)] {
+            keys(&mut model, typed);
+            let text = screen(&model);
+            let seen = text.lines().filter(|line| line.starts_with(" ✓ ")).count();
+            assert!(text.contains(&format!("hidden: {} rules", 60 - seen)), "{text}");
+            assert_eq!(text.contains(", 2 requests"), denied, "{text}");
+        }
+    }
+    let text = screen(&model(Ok(view(Mode::Audit)), 80, 24));
+    assert!(!text.contains("hidden"), "{text}");
+}
+
+#[test]
 fn the_cursor_walks_over_rules_and_denials_and_stays_with_its_own() {
     for (columns, rows) in SIZES {
         let mut model = model(Ok(view(Mode::Audit)), columns, rows);

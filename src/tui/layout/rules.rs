@@ -2,6 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
+use crate::control::rules::text::counted;
 use crate::tui::model::Model;
 use crate::tui::model::rules::Item;
 
@@ -64,7 +65,7 @@ pub fn entries(model: &Model) -> Vec<Entry> {
 }
 
 /// How many rules and how many denied requests are outside of a list of this height.
-pub fn outside(model: &Model, height: u16) -> [usize; 2] {
+fn outside(model: &Model, height: u16) -> [usize; 2] {
     let seen = model.rules.top..model.rules.top + usize::from(height);
     let mut counts = [0; 2];
     for (line, entry) in entries(model).into_iter().enumerate() {
@@ -74,6 +75,21 @@ pub fn outside(model: &Model, height: u16) -> [usize; 2] {
         }
     }
     counts
+}
+
+/// What a list of this height does not show.
+pub fn hides(model: &Model, height: u16, detailed: bool, columns: usize) -> String {
+    let [rules, requests] = outside(model, height);
+    let some = |count, noun| (count > 0).then(|| counted(count, noun));
+    let rest = match columns {
+        _ if detailed => None,
+        100.. => Some("details (enter: its requests)"),
+        60.. => Some("requester, details (enter)"),
+        _ if rules + requests > 0 => Some("times, who"),
+        _ => Some("last time, requester (enter)"),
+    };
+    let all = [some(rules, "rule"), some(requests, "request"), rest.map(str::to_owned)];
+    format!("hidden: {}", all.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The line at the top: unchanged, if the row under the cursor is then visible and no line is wasted.

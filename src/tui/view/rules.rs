@@ -7,11 +7,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::control::rules::text::{NONE, counted};
+use crate::control::rules::text::NONE;
 use crate::control::rules::{Asking, Denied, RuleUse, RulesView};
 use crate::policy::rules::Mode;
 use crate::sys::local_time::Local;
-use crate::tui::layout::rules::{Entry, entries, outside, parts};
+use crate::tui::layout::rules::{Entry, entries, hides, parts};
 use crate::tui::model::Model;
 use crate::tui::model::rules::{Item, place};
 use crate::tui::panels::rows::labelled;
@@ -61,21 +61,6 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
         &[line(text::fit(&hides(model, list.height, detail.height > 0, columns), columns), model.theme.dim)],
     );
     cursor
-}
-
-/// What a list of this height does not show.
-fn hides(model: &Model, height: u16, detailed: bool, columns: usize) -> String {
-    let [rules, requests] = outside(model, height);
-    let some = |count, noun| (count > 0).then(|| counted(count, noun));
-    let rest = match columns {
-        _ if detailed => None,
-        100.. => Some("details (enter: its requests)"),
-        60.. => Some("requester, details (enter)"),
-        _ if rules + requests > 0 => Some("times, who"),
-        _ => Some("last time, requester (enter)"),
-    };
-    let all = [some(rules, "rule"), some(requests, "request"), rest.map(str::to_owned)];
-    format!("hidden: {}", all.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The mode in words, and the counts; the most important first.

@@ -139,12 +139,13 @@ fn looked_at(tid: i32) -> Option<Vec<u8>> {
         let sleeps = Task::of(tid).is_none_or(|task| task.sleeps);
         let (name, length) = waits_in(tid);
         let name = name[..length].to_vec();
-        looks += u32::from(sleeps);
+        // One that is about to sleep, and has lost its CPU, sleeps by its state and waits nowhere yet.
+        looks += u32::from(sleeps && name != b"0");
         if is_reader(&name) || looks >= LOOKS {
             return Some(name);
         }
         if began.elapsed() >= PATIENCE {
-            return None;
+            return sleeps.then_some(name);
         }
         std::thread::yield_now();
     }

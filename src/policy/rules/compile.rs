@@ -145,10 +145,9 @@ impl Names {
         for name in &named {
             modules.push((name.clone(), tree.dependencies(name)?));
         }
-        let is_plain = |name: &&Vec<u8>| !name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\'));
         let mut plain = Vec::new();
         let all: BTreeSet<&Vec<u8>> =
-            named.iter().chain(aliases.iter().map(|(alias, _)| alias)).filter(is_plain).collect();
+            named.iter().chain(aliases.iter().map(|(alias, _)| alias)).filter(|name| is_plain(name)).collect();
         for name in all {
             plain.push((name.clone(), tree.reach(name)?.modules));
         }
@@ -165,18 +164,26 @@ impl Names {
             .map(|(module, _)| &**module)
             .collect();
         let own = of_globs(globs, true);
-        let aliases =
-            self.aliases.iter().filter(|(_, module)| denied.contains(&**module)).map(|(alias, _)| wide(alias));
         let (mut is_same, mut patterns) = (own.is_same, BTreeSet::new());
-        for (pattern, same) in aliases {
+        let mut add = |name: &[u8]| {
+            let (pattern, same) = wide(name);
             is_same &= same;
             patterns.insert((b'n', pattern));
+        };
+        // What a name without wildcards resolves to is known. What the rule's own patterns match is said already.
+        let is_denied = |module: &Vec<u8>| is_named(module) || denied.contains(&**module);
+        let plain = self.plain.iter().filter(|(name, modules)| !is_named(name) && modules.iter().any(is_denied));
+        plain.for_each(|(name, _)| add(name));
+        // A name that a pattern matches may resolve to something else, if another line comes first.
+        let others = self.aliases.iter().filter(|(alias, module)| !is_plain(alias) && denied.contains(&**module));
+        let others = others.map(|(alias, _)| &**alias).chain(denied.iter().copied().filter(|module| !is_plain(module)));
+        let mut has_others = false;
+        for alias in others {
+            has_others = true;
+            add(alias);
         }
-        // What the rule's own patterns match is said already.
-        let modules = denied.iter().filter(|module| !is_named(module));
-        patterns.extend(modules.map(|module| (b'n', module.to_vec())));
         patterns.extend(own.patterns);
-        Lines { patterns: patterns.into_iter().collect(), is_same }
+        Lines { patterns: patterns.into_iter().collect(), is_same: is_same && !has_others }
     }
 
     /// The names of which every module is one of these.
@@ -187,6 +194,11 @@ impl Names {
         // Aliases that are patterns are left out.
         Lines { patterns: names.take(NAMES).collect(), is_same: false }
     }
+}
+
+/// Whether a name has no character that means something in a pattern.
+fn is_plain(name: &[u8]) -> bool {
+    !name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\'))
 }
 
 /// An alias as a pattern that matches what it matches and more, and whether it is the same. Aliases of devices, which user

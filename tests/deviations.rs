@@ -31,7 +31,7 @@ fn page(all: &[Deviation]) -> String {
     let mut page =
         "# Where the engine differs from Linux\n\nThese differences are deliberate. `tests/vm` runs each of its \
         scenarios on a real kernel and on the engine, and compares\nthe fields listed at the end of this page. The test \
-        fails for a difference that is not declared here, and for a declared\none that does not occur. Nothing else is \
+        fails for a difference that is not declared here, and for a declared\none that does not occur, but for those that are rare. Nothing else is \
         compared. This page is made from `assets/deviations.toml` and\n`tests/vm/compared.rs`; each heading begins with \
         the id of its rule.\n"
             .to_owned();

@@ -44,6 +44,9 @@ pub struct Seen {
     /// Only on these kernels.
     #[serde(default)]
     pub kernels: Vec<String>,
+    /// It depends on which of two comes first, so a run may pass without it.
+    #[serde(default)]
+    pub rare: bool,
 }
 
 fn any() -> String {

@@ -152,7 +152,7 @@ impl<'a> Table<'a> {
             for (at, deviation) in self.deviations.iter().enumerate() {
                 for (which, seen) in deviation.seen.iter().enumerate() {
                     let could = seen.kernels.is_empty() || seen.kernels.iter().any(|k| self.series.contains(k));
-                    if could && !self.used.contains(&(at, which)) {
+                    if could && !seen.rare && !self.used.contains(&(at, which)) {
                         let (rule, field) = (&deviation.rule, &seen.field);
                         wrong.push(format!(
                             "{rule} declares a deviation in `{field}` ({}) that was not seen",

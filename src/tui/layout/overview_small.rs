@@ -43,12 +43,9 @@ pub(super) fn small(model: &Model, columns: usize, rows: usize) -> Vec<PanelRow>
     );
     lines.extend(running.into_iter().take(runs));
     lines.extend(ended.into_iter().take(ends));
-    let counted = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
-    let knobs = (shown < brief.len()).then(|| "knobs".to_owned());
-    let says: Vec<_> =
-        [knobs, counted(hidden.0, "running"), counted(hidden.1, "ended")].into_iter().flatten().collect();
-    if !says.is_empty() {
-        let says = format!("hidden: {}", says.join(", "));
+    let some = if shown < brief.len() { "knobs, " } else { "" };
+    let says = format!("hidden: {some}{} running, {} ended", hidden.0, hidden.1);
+    if shown < brief.len() || hidden != (0, 0) {
         lines.truncate(rows.saturating_sub(1));
         lines.push(PanelRow::plain(line(text::fit(&says, columns), model.theme.dim)));
     }

@@ -251,5 +251,5 @@ impl Near {
 }
 
 fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+    let _ = std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes());
 }

@@ -35,6 +35,8 @@ pub struct Apply {
     pub ticket: Option<Ticket>,
     /// The error.
     pub error: Option<String>,
+    /// The error is the answer to the write: it stays while the list is scrolled.
+    pub answered: bool,
     /// How far it is scrolled.
     pub scroll: usize,
     /// A command line made the draft only for this question.
@@ -65,6 +67,7 @@ impl Apply {
             typed: Field::default(),
             ticket: None,
             error: None,
+            answered: false,
             scroll: 0,
             made: false,
             read: Read::default(),
@@ -217,7 +220,7 @@ impl Dialog for Apply {
         if self.ticket.is_some() {
             return After::STAY;
         }
-        self.error = None;
+        (self.error, self.answered) = (None, false);
         if let Some(line) = self.read.missing(&frame::lines_of(self, model).0) {
             let way = if line < self.scroll { "up" } else { "down" };
             self.error = Some(format!("not done: read the whole list first (more {way})"));
@@ -246,7 +249,9 @@ impl Dialog for Apply {
         (!self.phrase.is_empty()).then_some((&mut self.typed, Some(&mut self.error)))
     }
 
+    /// Who reads on has read the error, and the list needs its lines; without them a small screen shows one line of it.
     fn scroll(&mut self) -> Option<&mut usize> {
+        self.error.take_if(|_| !self.answered);
         Some(&mut self.scroll)
     }
 
@@ -259,6 +264,6 @@ impl Dialog for Apply {
     }
 
     fn refused(&mut self, why: String) {
-        (self.ticket, self.error) = (None, Some(why));
+        (self.ticket, self.error, self.answered) = (None, Some(why), true);
     }
 }

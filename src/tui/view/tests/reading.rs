@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::tui::model::Dialog;
 use crate::tui::msg::Effect;
 use crate::tui::update::shown;
 
@@ -67,6 +68,39 @@ fn asked(columns: u16, rows: u16, live: [u64; 2], dropped: [u64; 2]) -> Model {
     model.masks.set_both([of(live[0] & !dropped[0]), of(live[1] & !dropped[1])]);
     keys(&mut model, "2w");
     model
+}
+
+/// At 40x10 the error leaves one line of the list: it goes with the first key that moves on, and one page shows the rest.
+#[test]
+fn who_typed_before_reading_on_reads_one_page_and_applies() {
+    let mut model = fixtures::demo(fixtures::snapshot(), 40, 10);
+    keys(&mut model, "2 w");
+    let typed = phrase(&model);
+    assert_eq!(typed, "drop cap_sys_module");
+    keys(&mut model, &format!("{typed}\n"));
+    assert!(screen(&model).contains("first (more down)") && model.pending.is_empty(), "{}", screen(&model));
+    for key in ["⇟", "↓"] {
+        let mut model = fixtures::demo(fixtures::snapshot(), 40, 10);
+        keys(&mut model, &format!("2 w{typed}\n{key}"));
+        assert!(!screen(&model).contains("✗ not done") && screen(&model).contains("(1 more up)"), "{}", screen(&model));
+        keys(&mut model, "\n");
+        assert_eq!(model.pending.len(), 1, "{}", screen(&model));
+    }
+}
+
+/// The answer to the write stays: its reader may have to scroll or enlarge the screen to read all of it.
+#[test]
+fn what_was_refused_stays_while_the_list_is_scrolled() {
+    let mut model = fixtures::model(fixtures::snapshot(), 40, 10);
+    keys(&mut model, "2 w");
+    let mut apply = model.top::<Apply>().unwrap().clone();
+    apply.refused("no room for these words ".repeat(20));
+    model.dialogs.pop();
+    model.open(apply);
+    keys(&mut model, "⇟↓⇞");
+    assert!(screen(&model).contains("✗ no room"), "{}", screen(&model));
+    update(&mut model, Msg::Resize { columns: 80, rows: 24 });
+    assert!(screen(&model).contains("✗ no room"), "{}", screen(&model));
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use crate::abi::error::{Explain, ParseError};
 use crate::abi::escape::screen;
 use crate::policy::rules::Position;
-use crate::policy::rules::words::listed;
+use crate::policy::rules::words::{listed, meant};
 
 use super::words::KEYS;
 
@@ -60,10 +60,6 @@ pub enum What {
     NeedsNoNewPrivs(&'static str),
     /// An ambient capability outside of the permitted or the bounding set.
     Ambient(String),
-}
-
-fn meant(likely: Option<&str>) -> String {
-    likely.map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
 }
 
 impl fmt::Display for What {

@@ -9,7 +9,7 @@ use crate::abi::error::{Explain, ParseError};
 use crate::abi::escape::screen;
 
 use super::rule::Position;
-use super::words::{KEYS, OBJECTS, listed};
+use super::words::{KEYS, OBJECTS, listed, meant};
 
 /// A fault of one line: `FILE:LINE:COLUMN: what is wrong`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +69,6 @@ pub enum What {
     AfterAll(Position),
     /// More rules than are read.
     TooMany,
-}
-
-fn meant(likely: Option<&str>) -> String {
-    likely.map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
 }
 
 impl fmt::Display for What {

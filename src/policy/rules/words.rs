@@ -37,3 +37,8 @@ pub(super) fn resembled(word: &str) -> Option<&'static str> {
         strsim::damerau_levenshtein(&start.to_ascii_lowercase(), key) <= most
     })
 }
+
+/// What follows a word that is not known: the likely one.
+pub(in crate::policy) fn meant(likely: Option<&str>) -> String {
+    likely.map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
+}

@@ -38,6 +38,8 @@ mod overview;
 mod picture;
 #[path = "pty/plain.rs"]
 mod plain;
+#[path = "common/program.rs"]
+mod program;
 #[path = "pty/mod.rs"]
 mod pty;
 #[path = "pty/read.rs"]

@@ -13,6 +13,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::program::write_program;
 use common::{Dir, am_root, skipped};
 use khelper::abi::cap::{CapMask, Capability};
 use khelper::abi::peer::{Peer, Unproven};
@@ -133,7 +134,7 @@ fn auth_2_a_message_queued_before_a_set_uid_program_is_executed() {
     }
     let door = Door::new();
     let program = door.dir.path().join("sleep");
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    write_program(&program, std::fs::read("/bin/sleep").unwrap());
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o4755)).unwrap();
     let program = CString::new(program.as_os_str().as_encoded_bytes()).unwrap();
     // Close-on-exec: the end comes when the program is executed.

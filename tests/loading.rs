@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use common::{Dir, finished, info, run};
@@ -52,11 +51,8 @@ fn program(dir: &Dir, name: &str, entry: u64, second: Option<[u64; 4]>) -> Strin
     file.resize(0x600, 0);
     file.extend(crashes);
     file.resize(0x1000, 0);
-    // By another process, so that no child of another test has the file open for writing (ETXTBSY).
-    let (path, plain) = (dir.path().join(name), dir.path().join(format!("{name}.data")));
-    std::fs::write(&plain, &file).unwrap();
-    assert!(std::process::Command::new("/bin/cp").arg(&plain).arg(&path).status().unwrap().success());
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = dir.path().join(name);
+    common::program::write_program(&path, &file);
     path.to_str().unwrap().to_owned()
 }
 

@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -21,6 +24,7 @@ use khelper::abi::wait::WaitMode;
 use khelper::engine::{CallOptions, Engine};
 use khelper::policy::profile::{Names, parse, remarks};
 use khelper::policy::rules::Source;
+use program::write_program;
 
 const NOBODY: u32 = 65534;
 
@@ -86,8 +90,7 @@ impl Attacker {
         let payload = own.join("payload");
         let text =
             format!("#!/bin/sh\n: > {}/proof\necho taken over\n/bin/grep CapEff /proc/self/status\n", own.display());
-        fs::write(&payload, text).unwrap();
-        fs::set_permissions(&payload, mode(0o755)).unwrap();
+        write_program(&payload, text);
         let script = format!("mount --bind {} /usr/bin/id && echo ready && exec cat", payload.display());
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);

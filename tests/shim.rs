@@ -3,6 +3,9 @@
 //! The daemon's side is a socket of the test, so that every answer can be given, wrong ones too.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
@@ -16,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use khelper::abi::verdict::{ALLOW, ANSWER, Answer, IDS, LANDLOCK, NO_NEW_PRIVS, SETS, VERSION};
 use khelper::control::shim::{Release, Settings, is_carried, program};
+use program::write_program;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
     SocketType, accept, bind, listen, recv, send, sendmsg, socket_with,
@@ -62,10 +67,7 @@ impl Place {
             rules: bytes("rules.bin"),
         };
         let path = self.path("shim");
-        // A new file: the old one may still be executed.
-        let _ = fs::remove_file(&path);
-        fs::write(&path, program(&settings).unwrap()).unwrap();
-        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&path, program(&settings).unwrap());
         path
     }
 
@@ -97,7 +99,7 @@ impl Place {
         let listener = self.listen();
         thread::scope(|scope| {
             let daemon = scope.spawn(|| {
-                let fd = accept(&listener).unwrap();
+                let fd = accepted(&listener);
                 let question = received(&fd);
                 let rights = ruleset.map(|ruleset| [ruleset.as_fd()]);
                 let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -114,7 +116,19 @@ impl Place {
     }
 }
 
+/// Takes a connection. It is long in coming only where something failed: a test that waited for it would hide what.
+fn accepted(listener: &OwnedFd) -> OwnedFd {
+    readable(listener);
+    accept(listener).unwrap()
+}
+
+fn readable(fd: &OwnedFd) {
+    let limit = Timespec { tv_sec: 60, tv_nsec: 0 };
+    assert_eq!(poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&limit)), Ok(1), "nothing came");
+}
+
 fn received(fd: &OwnedFd) -> Vec<u8> {
+    readable(fd);
     let mut packet = vec![0; 65_536];
     let (length, _) = recv(fd, &mut packet[..], RecvFlags::empty()).unwrap();
     packet.truncate(length);
@@ -345,7 +359,7 @@ fn a_question_is_one_packet() {
     let shim = place.shim("/bin/echo", false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let fd = accept(&listener).unwrap();
+            let fd = accepted(&listener);
             assert!(received(&fd).len() > 6);
             send(&fd, &answer(ALLOW).packet(), SendFlags::empty()).unwrap();
             // Nothing more comes, and the shim is gone before its helper has begun.

@@ -5,6 +5,8 @@
 
 #[path = "verbs/daemon.rs"]
 mod daemon;
+#[path = "common/program.rs"]
+mod program;
 #[path = "verbs/rehearse.rs"]
 mod rehearse;
 

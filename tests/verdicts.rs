@@ -4,6 +4,9 @@
 //! for who may ask, except where that rule is what is tested.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::io::Write;
 use std::mem::MaybeUninit;
@@ -23,6 +26,7 @@ use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
 use khelper::policy::rules::Mode;
 use khelper::sys::linux::seqpacket;
+use program::write_program;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use rustix::net::{
@@ -61,8 +65,7 @@ impl Place {
             socket: bytes("socket"),
             rules: bytes("rules.bin"),
         };
-        fs::write(place.path("shim"), program(&settings).unwrap()).unwrap();
-        fs::set_permissions(place.path("shim"), PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&place.path("shim"), program(&settings).unwrap());
         // Who gets no verdict is denied here.
         fs::write(place.path("rules.bin"), b"khrules1\x01n\x01*\x01h\x01*").unwrap();
         Some(place)

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use crate::program::write_program;
 use crate::{Helpers, Ran, khelper, run};
 
 fn sh(script: &str) -> Ran {
@@ -246,12 +247,8 @@ fn umh_3_what_cannot_be_executed_is_explained() {
         run[from..run.len().min(from + length)].to_vec()
     });
     let put = |name: &str, bytes: &[u8]| {
-        let source = helpers.path(&format!("{name}.bytes"));
-        std::fs::write(&source, bytes).unwrap();
         let path = helpers.path(name);
-        // By another process: a file that this one has open for writing may be busy (ETXTBSY).
-        assert!(std::process::Command::new("/bin/cp").arg(&source).arg(&path).status().unwrap().success());
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&path, bytes);
         path
     };
     let explained = |path: &std::path::Path, code: i32, words: &str| {

@@ -14,6 +14,8 @@ mod limit;
 mod parallel;
 mod phrases;
 mod probe;
+#[path = "../common/program.rs"]
+mod program;
 mod rules;
 mod second_interrupt;
 mod settings;
@@ -29,6 +31,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::{SigHandler, Signal, signal};
+use program::write_program;
 use serde_json::Value;
 
 /// khelper with nothing on stdin, and SIGINT as a terminal's shell leaves it: where the tests run in the background of a
@@ -103,14 +106,10 @@ impl Helpers {
         self.0.path().join(name)
     }
 
-    /// A file with this mode and text. Written by a process of its own: a file that this one had open for writing
-    /// could be busy (ETXTBSY) in a child that another test forks meanwhile.
+    /// A file with this mode and text.
     fn file(&self, name: &str, mode: u32, text: &str) -> PathBuf {
         let path = self.path(name);
-        let mut tee = Command::new("/usr/bin/tee");
-        let mut tee = tee.arg(&path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        tee.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        assert!(tee.wait().unwrap().success());
+        write_program(&path, text);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
         path
     }

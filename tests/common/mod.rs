@@ -2,13 +2,13 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod filter;
+pub mod program;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -83,15 +83,10 @@ impl Dir {
     pub fn script(&self, name: &str, text: &str) -> String {
         self.file(name, text, 0o755)
     }
-    /// Writes a file and returns its path. Another process writes it: if this process had the file open for writing, a
-    /// child that another test starts meanwhile would inherit the descriptor, and executing the file would fail with
-    /// ETXTBSY.
+    /// Writes a file that can be executed if the mode says so, and returns its path.
     pub fn file(&self, name: &str, text: &str, mode: u32) -> String {
         let path = self.0.join(name);
-        let mut tee = Command::new("/usr/bin/tee");
-        let mut tee = tee.arg(&path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        tee.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        assert!(tee.wait().unwrap().success());
+        program::write_program(&path, text);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
         path.to_str().unwrap().to_owned()
     }

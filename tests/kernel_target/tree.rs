@@ -1,10 +1,8 @@
 //! Who asked for what, and counters.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
 use serde_json::Value;
 
+use crate::common::program::write_program;
 use crate::{Fixture, errors, khelper, text};
 
 #[test]
@@ -18,8 +16,7 @@ fn a_helper_of_a_helper_stands_below_it_and_counters_are_those_of_a_watch() {
         "#!/bin/sh\ncase $1 in *outer*) mkdir {root}/inner && echo 1 > {root}/inner/notify_on_release && \
          echo 0 > {root}/inner/tasks && echo 0 > {root}/tasks;; esac\nexec sleep 1000\n"
     );
-    fs::write(&agent, script).unwrap();
-    fs::set_permissions(&agent, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&agent, script);
     fixture.hierarchy.set_agent(&agent);
     fixture.hierarchy.start(0, 1, 1, |_| ("outer".to_owned(), 0));
     fixture.until(&["log", "--outcome", "running"], |said| said.matches("/outer\"").count() == 2);

@@ -162,7 +162,7 @@ fn hostile_names_reach_neither_a_terminal_nor_another_line() {
     let folder = fixture.hierarchy.agent().parent().unwrap().join(std::ffi::OsStr::from_bytes(HOSTILE));
     std::fs::create_dir(&folder).unwrap();
     let agent = folder.join("agent");
-    std::fs::copy(fixture.hierarchy.agent(), &agent).unwrap();
+    crate::common::program::write_program(&agent, std::fs::read(fixture.hierarchy.agent()).unwrap());
     let mut watch = Command::new(env!("CARGO_BIN_EXE_khelper"))
         .args(["--target", &fixture.target(), "watch"])
         .stdout(Stdio::piped())

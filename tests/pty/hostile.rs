@@ -5,12 +5,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 
+use crate::program::write_program;
 use crate::pty::{Start, pid_after};
 use crate::steps::{ESC, SIZES, page_shows};
 
@@ -29,8 +30,7 @@ fn programs(folder: &Path) -> (OsString, OsString, OsString) {
     fs::create_dir(&inner).unwrap();
     let script = |name: &[u8], text: &[u8]| {
         let script = inner.join(OsStr::from_bytes(name));
-        fs::write(&script, text).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&script, text);
         script.into_os_string()
     };
     let console = folder.join(OsStr::from_bytes(COMM));

@@ -9,7 +9,6 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +20,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getegid, geteuid};
 
 use crate::daemon::Daemon;
+use crate::program::write_program;
 
 const SSHD: &str = "/usr/sbin/sshd";
 const SSH: &str = "/usr/bin/ssh";
@@ -39,10 +39,9 @@ pub struct Far {
 
 /// Writes a program.
 pub fn script(path: &Path, text: &str) {
-    // Renamed: a program that is open for writing cannot be executed, and another thread may fork meanwhile.
+    // Renamed: somebody may execute the path at any moment.
     let new = path.with_extension("new");
-    fs::write(&new, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&new, format!("#!/bin/sh\n{text}\n"));
     fs::rename(new, path).unwrap();
 }
 

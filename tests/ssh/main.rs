@@ -6,6 +6,8 @@ mod console;
 mod daemon;
 mod far;
 mod hosts;
+#[path = "../common/program.rs"]
+mod program;
 #[path = "../pty/mod.rs"]
 #[expect(dead_code, reason = "the tests of the console use the rest")]
 mod pty;

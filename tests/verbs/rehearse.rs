@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::program::write_program;
+
 #[track_caller]
 fn rehearsed(code: i32, options: &[&str], argv: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
@@ -19,13 +21,10 @@ fn rehearsed(code: i32, options: &[&str], argv: &[&str]) -> String {
     out
 }
 
-/// A script whose file has this name. Another process writes it, so that no child inherits the open file (ETXTBSY).
+/// A script whose file has this name.
 fn script(folder: &Path, name: &str, body: &str) -> String {
     let path = folder.join(name);
-    let text = format!("#!/bin/sh\n{body}\n");
-    let wrote = Command::new("/bin/sh").args(["-c", "printf %s \"$1\" > \"$0\""]).arg(&path).arg(text).status();
-    assert!(wrote.unwrap().success());
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&path, format!("#!/bin/sh\n{body}\n"));
     path.to_str().unwrap().to_owned()
 }
 

@@ -23,7 +23,7 @@ use program::write_program;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
-    SocketType, accept, bind, listen, recv, send, sendmsg, socket_with,
+    SocketType, accept_with, bind, listen, recv, send, sendmsg, socket_with,
 };
 
 /// What the daemon may take at most, in milliseconds.
@@ -119,7 +119,8 @@ impl Place {
 /// Takes a connection. It is long in coming only where something failed: a test that waited for it would hide what.
 fn accepted(listener: &OwnedFd) -> OwnedFd {
     readable(listener);
-    accept(listener).unwrap()
+    // Helpers of other tests get no descriptor of it.
+    accept_with(listener, SocketFlags::CLOEXEC).unwrap()
 }
 
 fn readable(fd: &OwnedFd) {

@@ -1,11 +1,20 @@
 //! A queue from one or more threads to one. It is used as `std::sync::mpsc`, whose three forms are all compiled for every
 //! type that is sent; this is one form.
+//!
+//! A thread that is about to sleep counts itself under the lock, and only then is it woken: whoever changes the state
+//! afterwards sees it, and whoever changed it before has nobody to wake.
 
 use std::collections::VecDeque;
 use std::fmt;
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
+
+// As in `engine::sync`; `engine::models::channel` explores the interleavings.
+#[cfg(all(test, khelper_models))]
+use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(all(test, khelper_models)))]
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// The end that sends. The queue ends when the last one is dropped.
 pub struct Sender<T>(Arc<Queue<T>>);

@@ -8,6 +8,7 @@
 
 mod bus;
 mod call;
+mod channel;
 mod clock;
 mod gate;
 mod pool;

@@ -1,8 +1,10 @@
-//! The capabilities that one program uses, as the kernel's checks of them tell (`cap_capable`, Linux 6.18). They hint at
-//! what a program needs and prove nothing: some are checked for every program, and some only after another way was open.
+//! The capabilities that one program uses, as the kernel's checks of them tell: the event `cap_capable` of Linux 6.18, and
+//! before it probes of the function of that name. They hint at what a program needs and prove nothing: some are checked for
+//! every program, and some only after another way was open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::probes::Probes;
 use super::setup::{name, open};
 use crate::abi::cap::{CapMask, Capability};
 use crate::abi::error::SysError;
@@ -10,8 +12,10 @@ use crate::sys::linux::tracefs::Instance;
 
 /// How the name of the instance ends.
 const SUFFIX: &str = "-forks";
-/// What is traced.
-const EVENTS: [&str; 3] = ["sched/sched_process_fork", "sched/sched_process_exec", "capability/cap_capable"];
+/// What is traced of every program.
+const EVENTS: [&str; 2] = ["sched/sched_process_fork", "sched/sched_process_exec"];
+/// The checks, since Linux 6.18.
+const CHECKS: &str = "capability/cap_capable";
 /// The size of the buffer of each CPU.
 const BUFFER_KIB: &[u8] = b"256";
 
@@ -24,21 +28,33 @@ pub struct Checked {
     pub refused: CapMask,
 }
 
-/// A trace of the checks in the processes that this process starts.
+/// A trace of the checks in the processes that this process starts. The instance ends before the probes that it uses.
 #[derive(Debug)]
-pub struct Checks(Instance);
+pub struct Checks {
+    instance: Instance,
+    #[expect(dead_code, reason = "dropping it removes the probes")]
+    probes: Option<Probes>,
+}
 
 impl Checks {
-    /// Starts it for what the threads that there are will start; `None` where the kernel has no such event, or this process may not trace.
+    /// Starts it for what the threads that there are will start; `None` where the kernel has neither the event nor probes, or
+    /// this process may not trace.
     pub fn start() -> Option<Self> {
         let tracefs = open().ok()?;
-        let checks = Self(tracefs.make_instance(&format!("{}{SUFFIX}", name())).ok()?);
-        checks.prepare().ok().map(|()| checks)
+        let instance = tracefs.make_instance(&format!("{}{SUFFIX}", name())).ok()?;
+        let (probes, checks) = if instance.read(&format!("events/{CHECKS}/format")).is_ok() {
+            (None, vec![CHECKS.to_owned()])
+        } else {
+            let probes = Probes::make(tracefs).ok()?;
+            let events = probes.events().to_vec();
+            (Some(probes), events)
+        };
+        let all = Self { instance, probes };
+        all.prepare(&checks).ok().map(|()| all)
     }
 
-    fn prepare(&self) -> Result<(), SysError> {
-        let Self(instance) = self;
-        instance.read(&format!("events/{}/format", EVENTS[2]))?;
+    fn prepare(&self, checks: &[String]) -> Result<(), SysError> {
+        let instance = &self.instance;
         instance.write("options/overwrite", b"1")?;
         instance.write("buffer_size_kb", BUFFER_KIB)?;
         // Threads and processes that these start are added by the kernel. To change the list takes it some time.
@@ -46,31 +62,36 @@ impl Checks {
         let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
         let tasks: Vec<String> = tasks.filter_map(|task| task.file_name().into_string().ok()).collect();
         instance.write("set_event_pid", tasks.join(" ").as_bytes())?;
-        EVENTS.iter().try_for_each(|event| instance.write(&format!("events/{event}/enable"), b"1"))
+        let events = EVENTS.into_iter().chain(checks.iter().map(String::as_str));
+        events.into_iter().try_for_each(|event| instance.write(&format!("events/{event}/enable"), b"1"))
     }
 
     /// Forgets what was traced. Returns whether this was possible.
     pub fn begin(&self) -> bool {
-        self.0.write("trace", b"\n").is_ok()
+        self.instance.write("trace", b"\n").is_ok()
     }
 
     /// What this process and those that it has started were seen to do since [`Self::begin`]; `None` if anything was lost.
     pub fn of(&self, pid: i32) -> Option<Checked> {
-        read(&String::from_utf8_lossy(&self.0.read("trace").ok()?), pid)
+        read(&String::from_utf8_lossy(&self.instance.read("trace").ok()?), pid)
     }
 }
 
 /// Reads the text of a trace. What the process did before it executed its program was the engine's doing.
 fn read(trace: &str, pid: i32) -> Option<Checked> {
     let (mut family, mut checked) = (BTreeSet::new(), Checked::default());
+    // What each thread has asked for and not been answered yet, where probes tell the two apart.
+    let mut asked = BTreeMap::new();
     for line in trace.lines() {
         if let Some(counts) = line.strip_prefix("# entries-in-buffer/entries-written: ") {
             let (kept, written) = counts.split_ascii_whitespace().next()?.split_once('/')?;
             if kept != written {
                 return None;
             }
-        } else if let Some((by, what)) = event(line, ": cap_capable: ") {
-            if let Some((cap, got)) = family.contains(&by).then(|| check(what)).flatten() {
+        } else if let Some((by, what)) = event(line, ": cap_asked: ") {
+            asked.insert(by, number(what, " cap="));
+        } else if let Some((by, cap, got)) = check(line, &mut asked) {
+            if family.contains(&by) {
                 let set = if got { &mut checked.used } else { &mut checked.refused };
                 *set = *set | CapMask::only(cap);
             }
@@ -92,11 +113,23 @@ fn event<'a>(line: &'a str, name: &str) -> Option<(i32, &'a str)> {
     Some((task.trim_end().rsplit_once('-')?.1.parse().ok()?, what))
 }
 
-/// `cred .., target_ns .., capable_ns .., cap 21, ret 0`
-fn check(what: &str) -> Option<(Capability, bool)> {
-    let (what, ret) = what.rsplit_once(", ret ")?;
-    let cap = what.rsplit_once(", cap ")?.1.parse().ok().and_then(Capability::from_bit)?;
-    Some((cap, ret.trim_end() == "0"))
+/// The thread, the capability and whether the thread has it, of a line that tells an answer.
+fn check(line: &str, asked: &mut BTreeMap<i32, Option<u8>>) -> Option<(i32, Capability, bool)> {
+    let (by, bit, ret) = if let Some((by, what)) = event(line, ": cap_capable: ") {
+        // cred .., target_ns .., capable_ns .., cap 21, ret 0
+        (by, number(what, ", cap "), number::<i32>(what, ", ret "))
+    } else {
+        // (ns_capable+0x2c/0x60 <- cap_capable) ret=0
+        let (by, what) = event(line, ": cap_answered: ")?;
+        (by, asked.remove(&by)?, number(what, " ret="))
+    };
+    Some((by, Capability::from_bit(bit?)?, ret? == 0))
+}
+
+/// The number behind this name.
+fn number<T: std::str::FromStr>(what: &str, name: &str) -> Option<T> {
+    let (_, rest) = what.split_once(name)?;
+    rest.split([',', ' ']).next()?.trim_end().parse().ok()
 }
 
 #[cfg(test)]
@@ -123,6 +156,30 @@ mod tests {
         let mask = |bit: u8| CapMask::from_bits(1 << bit);
         assert_eq!(read(TRACE, 71), Some(Checked { used: mask(21), refused: mask(0) }));
         assert_eq!(read(TRACE, 70), Some(Checked::default()));
+    }
+
+    /// As of Linux 6.1 and 6.12: one line for the question, one for the answer.
+    const PROBED: &str = "\
+          worker-71      [000] .....  5.100001: cap_asked: (cap_capable+0x0/0x80) cap=23
+          worker-71      [000] .....  5.100001: cap_answered: (security_capable+0x3d/0x60 <- cap_capable) ret=0
+              sh-71      [001] .....  5.100002: sched_process_exec: filename=/bin/sh pid=71 old_pid=71
+              sh-71      [001] .....  5.100003: cap_answered: (security_capable+0x3d/0x60 <- cap_capable) ret=0
+              sh-71      [001] .....  5.100004: cap_asked: (cap_capable+0x0/0x80) cap=21
+              sh-73      [000] .....  5.100004: cap_asked: (cap_capable+0x0/0x80) cap=5
+              sh-71      [001] .....  5.100005: cap_answered: (security_capable+0x3d/0x60 <- cap_capable) ret=0
+              sh-73      [000] .....  5.100005: cap_answered: (security_capable+0x3d/0x60 <- cap_capable) ret=0
+              sh-71      [001] .....  5.100006: cap_asked: (cap_capable+0x0/0x80) cap=16
+              sh-71      [001] .....  5.100007: cap_answered: (security_capable+0x3d/0x60 <- cap_capable) ret=-1
+              sh-71      [001] .....  5.100008: cap_asked: (cap_capable+0x0/0x80) cap=7
+              sh-71      [001] .....  5.100009: cap_asked: (cap_capable+0x0/0x80) cap=1
+              sh-71      [001] .....  5.100010: cap_answered: (security_capable+0x3d/0x60 <- cap_capable) ret=0
+";
+
+    /// An answer belongs to the last question of its thread; one without a question tells nothing.
+    #[test]
+    fn an_answer_belongs_to_the_last_question_of_its_thread() {
+        let used = CapMask::from_bits(1 << 21 | 1 << 1);
+        assert_eq!(read(PROBED, 71), Some(Checked { used, refused: CapMask::from_bits(1 << 16) }));
     }
 
     #[test]

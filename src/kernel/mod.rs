@@ -12,6 +12,7 @@ pub mod knowledge;
 pub mod list;
 pub mod observation;
 pub mod page;
+mod probes;
 mod read;
 #[cfg(test)]
 mod recorded;

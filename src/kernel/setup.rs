@@ -80,13 +80,15 @@ fn owner(name: &[u8]) -> Option<(i32, u64)> {
     if digits(pid) && digits(start) { Some((pid.parse().ok()?, start.parse().ok()?)) } else { None }
 }
 
-/// Removes the instances of processes that are gone, as after SIGKILL. Returns how many. One that a process of another
-/// pid namespace uses stays, since it has files open (`EBUSY`).
+/// Whether this is a name of ours, and its process is gone, as after SIGKILL.
+pub(super) fn is_left_behind(name: &[u8]) -> bool {
+    owner(name).is_some_and(|(pid, start)| Task::of(pid).is_none_or(|task| task.start_time != start))
+}
+
+/// Removes the instances of processes that are gone. Returns how many. One that a process of another pid namespace uses
+/// stays, since it has files open (`EBUSY`).
 fn remove_left_behind(tracefs: &Tracefs) -> Result<usize, SysError> {
-    let is_left = |name: &Vec<u8>| {
-        owner(name).is_some_and(|(pid, start)| Task::of(pid).is_none_or(|task| task.start_time != start))
-    };
-    let left = tracefs.instances()?.into_iter().filter(is_left);
+    let left = tracefs.instances()?.into_iter().filter(|name| is_left_behind(name));
     Ok(left.filter(|name| tracefs.remove_instance(name).is_ok()).count())
 }
 

@@ -121,7 +121,8 @@ fn what_the_first_run_leaves_is_not_conclusive_without_a_reset() {
     assert!(kept["why"].as_str().unwrap().contains(why), "{kept}");
     assert!(kept["advice"].as_str().unwrap().contains("--reset"), "{kept}");
     std::fs::remove_file(&file).unwrap();
-    needs(&["cap_dac_override"], &["--reset", "/bin/rm", "-f", &file, ";"], &[own, "make", &file]);
+    // Where a run has made nothing, this reset fails.
+    needs(&["cap_dac_override"], &["--reset", "/bin/rm", &file, ";"], &[own, "make", &file]);
     let twice = found(&[], &[own, "folder", &file]);
     assert!(twice["why"].as_str().unwrap().contains("run 2 of 5 ended in another way than the first one"), "{twice}");
     std::fs::remove_dir(&file).unwrap();

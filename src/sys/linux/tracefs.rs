@@ -71,6 +71,23 @@ impl Tracefs {
         read(self.root.as_fd(), path)
     }
 
+    /// Adds one line to a file at the root of tracefs, as `kprobe_events`. It is opened for appending: otherwise the kernel
+    /// would first forget the probes of every program.
+    ///
+    /// # Errors
+    /// `ENOENT` if the kernel has no such file, `EINVAL` if it does not accept the line, `EBUSY` if the line takes away what is
+    /// in use.
+    pub fn append(&self, path: &str, line: &str) -> Result<(), SysError> {
+        let what = |e| SysError::new(format!("append to {path} of tracefs"), errno(e));
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = rustix::fs::openat(&self.root, path, flags, Mode::empty()).map_err(what)?;
+        let line = format!("{line}\n");
+        match rustix::io::write(&file, line.as_bytes()).map_err(what)? {
+            written if written == line.len() => Ok(()),
+            _ => Err(SysError::new(format!("short write to {path} of tracefs"), Errno::EIO)),
+        }
+    }
+
     /// The names of all instances, of other programs too.
     ///
     /// # Errors

@@ -1,20 +1,26 @@
 //! Asks the daemon for a verdict.
 
 use crate::syscall::{self, Text};
-use crate::verdict::{ANSWER, Answer, CUT, LANDLOCK, QUESTION, VERSION};
+use crate::verdict::{Answer, CUT, LANDLOCK, LONGEST, QUESTION, VERSION};
 
 /// What came of the question.
-pub enum Asked {
+pub enum Asked<'a> {
     /// There is no daemon.
     Nobody,
     /// A daemon is there, and gave no answer in time or none that this version understands.
     NoAnswer,
-    /// The verdict, with the Landlock ruleset that came with it.
-    Verdict(Answer, Option<usize>),
+    /// The verdict, with the Landlock ruleset and the filter of system calls that came with it.
+    Verdict(Answer, Option<usize>, &'a [u8]),
 }
 
-/// Asks, and waits for at most `patience` milliseconds.
-pub fn ask(socket: &[u8], argv: &[Text], envp: &[Text], patience: u64) -> Asked {
+/// Asks, and waits for at most `patience` milliseconds. The answer is put into `packet`.
+pub fn ask<'a>(
+    socket: &[u8],
+    argv: &[Text],
+    envp: &[Text],
+    patience: u64,
+    packet: &'a mut [u8; LONGEST],
+) -> Asked<'a> {
     let end = syscall::now() + patience;
     let left = || end.saturating_sub(syscall::now());
     let fd = match syscall::connect(socket, patience) {
@@ -25,21 +31,20 @@ pub fn ask(socket: &[u8], argv: &[Text], envp: &[Text], patience: u64) -> Asked 
     let mut question = [0; QUESTION];
     let length = write(&mut question, argv, envp);
     let sent = syscall::send(fd, &question[..length]);
-    let mut packet = [0; ANSWER];
     let mut answer = Err(syscall::EINTR);
     while sent.is_ok() && answer == Err(syscall::EINTR) && left() > 0 {
         let _ = syscall::limit(fd, left());
-        answer = syscall::receive(fd, &mut packet, true);
+        answer = syscall::receive(fd, packet, true);
     }
     if answer.is_err() {
         // An answer that came at the last moment counts; after this none can come.
         syscall::shut_reading(fd);
-        answer = syscall::receive(fd, &mut packet, false);
+        answer = syscall::receive(fd, packet, false);
     }
     // The connection stays open until the helper is executed, as every descriptor of this program.
     let Ok((length, ruleset)) = answer else { return Asked::NoAnswer };
     match Answer::read(&packet[..length]) {
-        Some(answer) if answer.has(LANDLOCK) == ruleset.is_some() => Asked::Verdict(answer, ruleset),
+        Some((answer, filter)) if answer.has(LANDLOCK) == ruleset.is_some() => Asked::Verdict(answer, ruleset, filter),
         _ => Asked::NoAnswer,
     }
 }

@@ -104,12 +104,13 @@ fn run(words: &Words) -> u8 {
         argv[0] = settings::modprobe().as_ptr();
     }
     let helper = argv[0];
-    match ask::ask(trimmed(settings::socket()), argv, envp, settings::patience()) {
-        Asked::Verdict(answer, ruleset) => {
+    let mut packet = [0; verdict::LONGEST];
+    match ask::ask(trimmed(settings::socket()), argv, envp, settings::patience(), &mut packet) {
+        Asked::Verdict(answer, ruleset, filter) => {
             if !answer.has(verdict::ALLOW) {
                 return DENIED;
             }
-            if confine::apply(&answer, ruleset).is_err() {
+            if confine::apply(&answer, ruleset, filter).is_err() {
                 say(b"khelper: shim: a profile could not be applied, the helper does not run\n");
                 return DENIED;
             }

@@ -9,6 +9,7 @@ pub const ENOENT: Errno = 2;
 pub const EINTR: Errno = 4;
 pub const EBADF: Errno = 9;
 pub const EINVAL: Errno = 22;
+const EROFS: Errno = 30;
 pub const ECONNREFUSED: Errno = 111;
 
 #[cfg(target_arch = "x86_64")]
@@ -30,14 +31,21 @@ mod number {
     pub const CAPGET: usize = 125;
     pub const CAPSET: usize = 126;
     pub const PRCTL: usize = 157;
+    pub const MOUNT: usize = 165;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
+    pub const FACCESSAT: usize = 269;
+    pub const UNSHARE: usize = 272;
+    pub const SECCOMP: usize = 317;
+    pub const MOUNT_SETATTR: usize = 442;
     pub const LANDLOCK_RESTRICT_SELF: usize = 446;
 }
 #[cfg(target_arch = "aarch64")]
 mod number {
     pub const FCNTL: usize = 25;
+    pub const MOUNT: usize = 40;
+    pub const FACCESSAT: usize = 48;
     pub const OPENAT: usize = 56;
     pub const CLOSE: usize = 57;
     pub const READ: usize = 63;
@@ -45,6 +53,7 @@ mod number {
     pub const CAPGET: usize = 90;
     pub const CAPSET: usize = 91;
     pub const EXIT_GROUP: usize = 94;
+    pub const UNSHARE: usize = 97;
     pub const CLOCK_GETTIME: usize = 113;
     pub const SETRESUID: usize = 147;
     pub const SETRESGID: usize = 149;
@@ -57,6 +66,8 @@ mod number {
     pub const SHUTDOWN: usize = 210;
     pub const RECVMSG: usize = 212;
     pub const EXECVE: usize = 221;
+    pub const SECCOMP: usize = 277;
+    pub const MOUNT_SETATTR: usize = 442;
     pub const LANDLOCK_RESTRICT_SELF: usize = 446;
 }
 
@@ -239,6 +250,35 @@ pub fn prctl(option: usize, a: usize, b: usize) -> Result<usize, Errno> {
 
 pub fn restrict_self(ruleset: usize) -> Result<usize, Errno> {
     call!(LANDLOCK_RESTRICT_SELF, ruleset, 0)
+}
+
+/// Makes every mounted file system read-only, in a mount namespace of this process's own (mount_setattr(2)).
+pub fn read_only_root() -> Result<(), Errno> {
+    const CLONE_NEWNS: usize = 0x2_0000;
+    const MS_REC_PRIVATE: usize = 0x4_4000;
+    const AT_RECURSIVE: usize = 0x8000;
+    const W_OK: usize = 2;
+    let root = c"/".as_ptr();
+    // struct mount_attr: attr_set is MOUNT_ATTR_RDONLY.
+    let attributes: [u64; 4] = [1, 0, 0, 0];
+    call!(UNSHARE, CLONE_NEWNS)?;
+    call!(MOUNT, 0, root, 0, MS_REC_PRIVATE, 0)?;
+    call!(MOUNT_SETATTR, AT_FDCWD, root, AT_RECURSIVE, attributes.as_ptr(), size_of_val(&attributes))?;
+    // The last check: nothing can be written to "/", whoever asks.
+    match call!(FACCESSAT, AT_FDCWD, root, W_OK) {
+        Err(EROFS) => Ok(()),
+        _ => Err(EINVAL),
+    }
+}
+
+/// Installs a filter of system calls (seccomp(2)): instructions of eight bytes.
+pub fn filter_calls(filter: &[u8]) -> Result<usize, Errno> {
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
+    /// `struct sock_fprog`.
+    #[repr(C)]
+    struct Program(u16, *const u8);
+    let program = Program((filter.len() / 8) as u16, filter.as_ptr());
+    call!(SECCOMP, SECCOMP_SET_MODE_FILTER, 0, &raw const program)
 }
 
 /// Becomes another user without supplementary groups.

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use khelper::abi::verdict::{ANSWER, Answer, VERSION};
 use khelper::control::module_tree::ModuleTree;
+use khelper::control::profiles::{self, Live as Profiles};
 use khelper::control::rules::{Folders, Judge, Live, OrderFile};
 use khelper::control::shim::{Release, Settings, is_carried, program};
 use khelper::daemon::verdict::{Admit, Parts, Verdicts};
@@ -96,7 +97,9 @@ impl Place {
         let _ = fs::remove_file(self.path("socket"));
         let told = self.told.clone();
         let tell = move |_: i32, _: &_, sentence: &str| told.lock().unwrap().push(sentence.to_owned());
-        let judge = Arc::new(Judge::new(live, Arc::new(tell)));
+        let (profiles, _) = Profiles::load(profiles::Folders::only(self.path("profiles.d")));
+        let judge = Judge::new(live, Arc::new(tell)).profiles(Arc::new(move |name| profiles.get(name)));
+        let judge = Arc::new(judge);
         self.judge = Some(judge.clone());
         let socket = seqpacket::bound(&self.path("socket")).unwrap();
         Verdicts::start(Parts { socket, shim: self.path("shim"), judge, admit }).unwrap()
@@ -239,7 +242,7 @@ fn what_is_no_question_is_no_question_and_harms_nobody() {
     }
     let fd = place.connect();
     send(&fd, b"\x01\0\x01\0\0\0/bin/x\0", SendFlags::empty()).unwrap();
-    assert!(Answer::read(&received(&fd)).unwrap().has(khelper::abi::verdict::ALLOW));
+    assert!(Answer::read(&received(&fd)).unwrap().0.has(khelper::abi::verdict::ALLOW));
     assert_eq!(code(&place.request("vfat")), 0);
     assert_eq!(verdicts.unanswered().malformed, 5);
     drop(silent);
@@ -345,4 +348,175 @@ fn rules_that_are_not_confirmed_go_back_by_themselves() {
     assert!(place.order(&["status"]).1.contains(" s off again"));
     assert_eq!(place.order(&["enforce", "--confirmed"]).0, 0);
     assert!(live.mode() == Mode::Enforce && !live.goes_back());
+}
+
+/// A place whose every helper has the profile of this text; `None` without a shim, or for another user than root.
+fn confined(profile: &str) -> Option<(Place, Verdicts)> {
+    if !nix::unistd::geteuid().is_root() {
+        let _ = std::io::stderr().write_all(b"skipped: root alone can confine another process\n");
+        return None;
+    }
+    let mut place = Place::new("allow helper /bin/cat /bin/sh /bin/mkdir profile=x\n")?;
+    fs::create_dir(place.path("profiles.d")).unwrap();
+    let text = profile.replace("DIR", place.dir.path().to_str().unwrap());
+    fs::write(place.path("profiles.d/x.profile"), text).unwrap();
+    let verdicts = place.answer(Mode::Enforce, |_| Ok(()));
+    Some((place, verdicts))
+}
+
+impl Place {
+    /// Runs a helper as the kernel does where every helper comes to one path. Returns its exit code and its output.
+    fn helper(&self, args: &[&str]) -> (i32, String) {
+        let output = self.command().arg0(args[0]).args(&args[1..]).output().unwrap();
+        let text = [output.stdout.clone(), output.stderr.clone()].concat();
+        (code(&output), String::from_utf8(text).unwrap())
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+}
+
+/// The values of a key of /proc/PID/status.
+fn values<'a>(status: &'a str, key: &str) -> Vec<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {key}: {status}")).split_whitespace().collect()
+}
+
+#[test]
+fn a_helper_of_the_kernel_runs_as_the_user_and_with_the_sets_of_its_profile() {
+    let text = "user = 65534\ngroup = 65533\ncapabilities = chown kill\nambient = kill\nno_new_privs = yes\n";
+    let Some((place, _verdicts)) = confined(text) else { return };
+    let (code, status) = place.helper(&["/bin/cat", "/proc/self/status"]);
+    assert_eq!(code, 0, "{status}");
+    assert_eq!((values(&status, "Uid"), values(&status, "Gid")), (vec!["65534"; 4], vec!["65533"; 4]));
+    assert_eq!((values(&status, "Groups"), values(&status, "NoNewPrivs")), (Vec::new(), vec!["1"]));
+    // chown is bit 0, kill is bit 5; another user than root keeps what is ambient.
+    let sets = ["CapBnd", "CapPrm", "CapEff", "CapAmb"].map(|set| values(&status, set)[0].to_owned());
+    assert_eq!(sets, ["0000000000000021", "0000000000000020", "0000000000000020", "0000000000000020"]);
+    assert!(place.told()[0].starts_with("allowed by "), "{:?}", place.told());
+}
+
+#[test]
+fn a_helper_of_the_kernel_that_stays_root_has_no_more_than_its_profile() {
+    let Some((place, _verdicts)) = confined("capabilities = chown\n") else { return };
+    let (_, status) = place.helper(&["/bin/cat", "/proc/self/status"]);
+    assert_eq!(values(&status, "Uid"), ["0"; 4]);
+    assert_eq!(
+        (values(&status, "CapBnd"), values(&status, "CapEff")),
+        (vec!["0000000000000001"], vec!["0000000000000001"])
+    );
+}
+
+#[test]
+fn a_helper_of_the_kernel_uses_the_paths_of_its_profile_alone() {
+    let text = "read = /\nexecute = /usr /bin /lib -/lib64\nwrite = DIR/profiles.d\n";
+    let Some((place, _verdicts)) = confined(text) else { return };
+    let dir = place.dir.path().display().to_string();
+    let script = format!("echo x > {dir}/profiles.d/made && echo made; echo x > {dir}/no || echo no");
+    let (_, said) = place.helper(&["/bin/sh", "-c", &script]);
+    if said.is_empty() && place.told()[0].contains("landlock") {
+        let _ = std::io::stderr().write_all(b"skipped: this kernel has no Landlock\n");
+        return;
+    }
+    assert!(said.starts_with("made\nno\n") && said.contains("denied"), "{said} {:?}", place.told());
+    assert!(place.path("profiles.d/made").exists() && !place.path("no").exists());
+    // The same ruleset serves the next one, and a new one another folder of the same name.
+    fs::remove_dir_all(place.path("profiles.d")).unwrap();
+    fs::create_dir(place.path("profiles.d")).unwrap();
+    let (_, said) = place.helper(&["/bin/sh", "-c", &script]);
+    assert!(said.starts_with("made\n"), "{said}");
+}
+
+#[test]
+fn a_helper_of_the_kernel_has_the_limits_of_its_profile() {
+    let Some((place, _verdicts)) = confined("rlimit.nofile = 60:70\nrlimit.core = 0\nread = /\nexecute = /\n") else {
+        return;
+    };
+    let (_, said) = place.helper(&["/bin/cat", "/proc/self/limits"]);
+    let limit = |name: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{said}"));
+        line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (limit("Max open files"), limit("Max core file size")),
+        (vec!["60".into(), "70".into()], vec!["0".into(); 2])
+    );
+}
+
+#[test]
+fn a_helper_of_the_kernel_is_in_the_cgroup_of_its_profile() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let mounted = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).find(|words| words[2] == "cgroup2");
+    let below = mounted.map(|words| format!("{}/khelper-verdicts-{}", words[1], std::process::id()));
+    let Some(below) = below.filter(|folder| fs::create_dir(folder).is_ok()) else {
+        let _ = std::io::stderr().write_all(b"skipped: no cgroup can be made\n");
+        return;
+    };
+    let done = confined(&format!("cgroup = {below}\n")).map(|(mut place, verdicts)| {
+        let said = place.helper(&["/bin/cat", "/proc/self/cgroup"]);
+        let again = place.helper(&["/bin/cat", "/proc/self/cgroup"]);
+        drop(verdicts);
+        place.judge = None;
+        (said, again)
+    });
+    // Nothing runs in it any more, so it went with the daemon.
+    fs::remove_dir(&below).unwrap();
+    let Some((said, again)) = done else { return };
+    let name = Path::new(&below).file_name().unwrap().to_str().unwrap();
+    assert!(said.1.lines().any(|line| line.ends_with(&format!("/{name}/kernel-helpers"))), "{said:?}");
+    assert_eq!(said, again);
+}
+
+#[test]
+fn a_helper_of_the_kernel_makes_the_calls_of_its_profile_alone() {
+    let Some((place, _verdicts)) = confined("deny_calls = mkdir mkdirat\n") else { return };
+    let (_, status) = place.helper(&["/bin/cat", "/proc/self/status"]);
+    assert_eq!((values(&status, "Seccomp"), values(&status, "NoNewPrivs")), (vec!["2"], vec!["1"]));
+    let made = place.path("made");
+    let (code, said) = place.helper(&["/bin/mkdir", made.to_str().unwrap()]);
+    assert!(code == 1 && said.contains("not permitted") && !made.exists(), "{said}");
+}
+
+#[test]
+fn a_helper_of_the_kernel_finds_every_file_system_read_only() {
+    let Some((place, _verdicts)) = confined("read_only_root = yes\n") else { return };
+    let script = format!("echo x > {} || echo denied", place.path("no").display());
+    let (_, said) = place.helper(&["/bin/sh", "-c", &script]);
+    assert!(said.contains("Read-only") && said.contains("denied"), "{said}");
+    assert!(!place.path("no").exists());
+    // This machine is as it was.
+    fs::write(place.path("yes"), "").unwrap();
+}
+
+#[test]
+fn a_helper_whose_profile_cannot_be_applied_whole_does_not_run() {
+    for (profile, why) in [
+        ("user = nobod y\n", "the profile x does not exist or has a fault"),
+        ("cgroup = /nowhere\n", "the profile x could not be applied: a cgroup for helpers"),
+        ("read = /nowhere\n", "the profile x could not be applied: "),
+        ("read = /\nrlimit.nofile = 5\n", "the shim cannot apply rlimits of the profile x"),
+    ] {
+        let Some((mut place, verdicts)) = confined(profile) else { return };
+        assert_eq!(place.helper(&["/bin/cat", "/proc/self/status"]), (1, String::new()), "{profile}");
+        let told = place.told();
+        assert!(told.len() == 1 && told[0].starts_with(&format!("not run, because {why}")), "{told:?}");
+        assert!(told[0].contains("(allow helper /bin/cat /bin/sh /bin/mkdir profile=x): asked /bin/cat"), "{told:?}");
+        let counted = place.judge.as_ref().unwrap().counted();
+        assert_eq!((counted.allowed, counted.denied), (0, 1));
+        // Rules that are only watched deny nothing, so they confine nothing.
+        drop(verdicts);
+        let _verdicts = place.answer(Mode::Audit, |_| Ok(()));
+        let (code, status) = place.helper(&["/bin/cat", "/proc/self/status"]);
+        assert_eq!((code, values(&status, "Uid")), (0, vec!["0"; 4]));
+    }
+}
+
+#[test]
+fn without_a_verdict_nothing_runs_that_must_be_confined() {
+    let Some(mut place) = Place::new("allow helper /bin/cat profile=x\nallow *\n") else { return };
+    // Nobody gets a verdict: the compiled rules decide.
+    let _verdicts = place.answer_following(Mode::Enforce, may_ask);
+    assert_eq!(place.helper(&["/bin/cat", "/proc/self/status"]), (1, String::new()));
+    assert_eq!(place.helper(&["/bin/echo", "x"]), (0, "x\n".into()));
 }

@@ -14,10 +14,11 @@
 //! | answer | bytes |
 //! |---|---|
 //! | version | 1 |
-//! | flags: [`ALLOW`], [`NO_NEW_PRIVS`], [`IDS`], [`SETS`], [`LANDLOCK`] | 1 |
+//! | flags: [`ALLOW`], [`NO_NEW_PRIVS`], [`IDS`], [`SETS`], [`LANDLOCK`], [`READ_ONLY_ROOT`], [`SECCOMP`] | 1 |
 //! | zero | 2 |
 //! | user id, group id (with [`IDS`]) | 4, 4 |
 //! | bounding, inheritable, permitted, ambient set (with [`SETS`]) | 8, 8, 8, 8 |
+//! | with [`SECCOMP`]: the filter, each instruction as `struct sock_filter` has it | the rest |
 //!
 //! With [`LANDLOCK`] a ruleset's descriptor comes with the answer (`SCM_RIGHTS`).
 
@@ -27,8 +28,14 @@ pub const VERSION: u8 = 1;
 /// The longest question. Arguments and variables that do not fit are left out, and [`CUT`] is set.
 pub const QUESTION: usize = 16 * 1024;
 
-/// The length of an answer.
+/// The length of an answer without a filter.
 pub const ANSWER: usize = 44;
+
+/// The length of an instruction of a filter.
+pub const INSTRUCTION: usize = 8;
+
+/// The longest answer: its filter may name each system call that there is.
+pub const LONGEST: usize = ANSWER + 1024 * INSTRUCTION;
 
 /// A question: something did not fit.
 pub const CUT: u8 = 1;
@@ -44,8 +51,13 @@ pub const SETS: u8 = 8;
 /// An answer: the Landlock ruleset that came with it is enforced.
 pub const LANDLOCK: u8 = 16;
 
+/// An answer: every mounted file system is read-only for the helper.
+pub const READ_ONLY_ROOT: u8 = 32;
+/// An answer: the filter of system calls behind it is installed.
+pub const SECCOMP: u8 = 64;
+
 /// Every flag of an answer. A flag that the shim does not know could be a restriction: it is no answer.
-const KNOWN: u8 = ALLOW | NO_NEW_PRIVS | IDS | SETS | LANDLOCK;
+const KNOWN: u8 = ALLOW | NO_NEW_PRIVS | IDS | SETS | LANDLOCK | READ_ONLY_ROOT | SECCOMP;
 
 /// What the daemon answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +84,7 @@ impl Answer {
         self.flags & flag != 0
     }
 
-    /// The packet.
+    /// The packet, without the filter.
     pub fn packet(&self) -> [u8; ANSWER] {
         let mut packet = [0; ANSWER];
         packet[0] = VERSION;
@@ -86,10 +98,13 @@ impl Answer {
         packet
     }
 
-    /// Reads a packet. `None`: of another length or version, or with something in it that this version does not know.
-    pub fn read(packet: &[u8]) -> Option<Self> {
+    /// Reads a packet, and the filter behind it. `None`: of another length or version, or with something in it that this
+    /// version does not know.
+    pub fn read(packet: &[u8]) -> Option<(Self, &[u8])> {
         let (&[version, flags, 0, 0], rest) = packet.split_first_chunk()? else { return None };
-        if packet.len() != ANSWER || version != VERSION || flags & !KNOWN != 0 {
+        let filter = packet.get(ANSWER..)?;
+        let is_whole = filter.len().is_multiple_of(INSTRUCTION) && packet.len() <= LONGEST;
+        if version != VERSION || flags & !KNOWN != 0 || !is_whole || filter.is_empty() == (flags & SECCOMP != 0) {
             return None;
         }
         let (uid, rest) = rest.split_first_chunk()?;
@@ -98,7 +113,7 @@ impl Answer {
         let (inheritable, rest) = rest.split_first_chunk()?;
         let (permitted, rest) = rest.split_first_chunk()?;
         let (ambient, _) = rest.split_first_chunk()?;
-        Some(Self {
+        let answer = Self {
             flags,
             uid: u32::from_le_bytes(*uid),
             gid: u32::from_le_bytes(*gid),
@@ -106,7 +121,8 @@ impl Answer {
             inheritable: u64::from_le_bytes(*inheritable),
             permitted: u64::from_le_bytes(*permitted),
             ambient: u64::from_le_bytes(*ambient),
-        })
+        };
+        Some((answer, filter))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::cli::{self, exit};
 use crate::control::config::{self, Applied, Config};
 use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
+use crate::control::profiles::Live as Profiles;
 use crate::control::rules::text::counted;
 use crate::control::rules::{Live, Refused};
 use crate::control::text::log::losses;
@@ -102,7 +103,8 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let journal = Arc::new(Journal::new()?);
     let state = last_good(&folder).with_file_name("");
     let rules = Arc::new(verdict::rules(args, for_shim.as_ref(), &state, &journal).map_err(refused)?);
-    builder = builder.rules(rules.hook());
+    let profiles = verdict::profiles(args, &journal);
+    builder = builder.rules(rules.hook()).profiles(profiles.hook());
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
     let config = args.config.as_ref().map_or_else(Config::default, Config::folder);
@@ -110,15 +112,13 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let view = Arc::new(Files::new(folder.clone()));
     let local = Local::with_run(engine.clone(), ledger.run());
     let target = Arc::new(local.with_config(config.clone()).with_ledger(view).with_rules(rules.clone()));
-    let mut configuration = Configuration {
-        target: target.clone(),
-        config,
-        last: last_good(&folder),
-        rules: rules.clone(),
-        verdicts: None,
-    };
+    let mut configuration = Configuration::new(target.clone(), config, last_good(&folder), rules.clone(), profiles);
     configuration.start(&journal)?;
-    let verdicts = for_shim.as_ref().map(|socket| verdict::answer(socket, rules, &journal)).transpose()?.map(Arc::new);
+    let verdicts = for_shim
+        .as_ref()
+        .map(|socket| verdict::answer(socket, rules, configuration.profiles.hook(), &journal))
+        .transpose()?
+        .map(Arc::new);
     configuration.verdicts.clone_from(&verdicts);
     let reload = Arc::new(move || configuration.reload());
     let counted = engine.clone();
@@ -211,10 +211,15 @@ struct Configuration {
     config: Arc<Config>,
     last: PathBuf,
     rules: Arc<Live>,
+    profiles: Arc<Profiles>,
     verdicts: Option<Arc<verdict::Answering>>,
 }
 
 impl Configuration {
+    fn new(target: Arc<Local>, config: Arc<Config>, last: PathBuf, rules: Arc<Live>, profiles: Arc<Profiles>) -> Self {
+        Self { target, config, last, rules, profiles, verdicts: None }
+    }
+
     fn by() -> Actor {
         control::actor(Origin::Library)
     }
@@ -233,7 +238,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// Reads both again; each is taken as a whole or not at all.
+    /// Reads all of them again; each kind is taken as a whole or not at all.
     fn reload(&self) -> Reloaded {
         let mut reloaded = self.reload_knobs();
         match self.rules.reload() {
@@ -244,6 +249,10 @@ impl Configuration {
                 reloaded.lines.splice(0..0, lines);
                 (reloaded.level, reloaded.state) = (Level::Error, state);
             }
+        }
+        if let Err(faults) = self.profiles.reload() {
+            reloaded.lines.splice(0..0, faults);
+            (reloaded.level, reloaded.state) = (Level::Error, "profiles refused: kept the old ones");
         }
         reloaded.lines.extend(self.verdicts.iter().filter_map(|verdicts| verdicts.report()));
         reloaded

@@ -11,11 +11,13 @@ use crate::abi::error::SysError;
 use crate::abi::event::Level;
 use crate::cli::serve::Serve;
 use crate::control::module_tree::ModuleTree;
+use crate::control::profiles::{self, Live as Profiles};
 use crate::control::rules::{Answers, Folders, Judge, Live, OrderFile, Refused};
 use crate::control::shim::{self, Shim};
 use crate::daemon::journal::Journal;
 use crate::daemon::socket::Listener;
 use crate::daemon::verdict::{Parts, Unanswered, Verdicts};
+use crate::engine::ProfileHook;
 use crate::policy::asker::may_ask;
 use crate::policy::rules::Decision;
 
@@ -69,8 +71,21 @@ fn report(answers: Answers, unanswered: Unanswered) -> Option<String> {
     })
 }
 
-/// Answers the shim, by these rules.
-pub fn answer(socket: &Listener, rules: Arc<Live>, journal: &Arc<Journal>) -> Result<Answering, SysError> {
+/// The profiles. One with a fault is named, and no helper runs with it.
+pub fn profiles(args: &Serve, journal: &Journal) -> Arc<Profiles> {
+    let folders = args.config.as_ref().map(|folder| profiles::Folders::only(folder.join("profiles.d")));
+    let (profiles, faults) = Profiles::load(folders.unwrap_or_default());
+    faults.iter().for_each(|fault| journal.line(Level::Error, fault));
+    Arc::new(profiles)
+}
+
+/// Answers the shim, by these rules and with these profiles.
+pub fn answer(
+    socket: &Listener,
+    rules: Arc<Live>,
+    profiles: ProfileHook,
+    journal: &Arc<Journal>,
+) -> Result<Answering, SysError> {
     let journal = journal.clone();
     let told = move |_: i32, decision: &Decision, sentence: &str| match decision {
         Decision::Allow(Some(cited)) if cited.rule.log => journal.line(Level::Info, sentence),
@@ -82,7 +97,7 @@ pub fn answer(socket: &Listener, rules: Arc<Live>, journal: &Arc<Journal>) -> Re
         .try_clone()
         .map_err(|e| SysError::new("dup", Errno::from_raw(e.raw_os_error().unwrap_or(libc::EMFILE))))?;
     let shim = PathBuf::from(OsString::from_vec(Shim::own()));
-    let judge = Arc::new(Judge::new(rules, Arc::new(told)));
+    let judge = Arc::new(Judge::new(rules, Arc::new(told)).profiles(profiles));
     let verdicts = Verdicts::start(Parts { socket, shim, judge: judge.clone(), admit: may_ask })?;
     Ok(Answering { judge, verdicts })
 }

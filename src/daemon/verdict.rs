@@ -207,12 +207,13 @@ impl Server {
         let questions: Vec<Open<'_>> = packets
             .iter()
             .filter_map(|(of, packet)| {
-                Some(Open { pid: of.pid, is_waited: of.is_waited, question: Question::read(packet)? })
+                let connection = of.socket.as_fd();
+                Some(Open { connection, pid: of.pid, is_waited: of.is_waited, question: Question::read(packet)? })
             })
             .collect();
-        for ((connection, _), answer) in packets.iter().zip(self.parts.judge.answers(&questions)) {
+        for ((connection, _), given) in packets.iter().zip(self.parts.judge.answers(&questions)) {
             // One that does not take its answer is gone.
-            let _ = seqpacket::sent(&connection.socket, &answer.packet(), None);
+            let _ = seqpacket::sent(&connection.socket, &given.packet(), given.ruleset());
         }
     }
 }

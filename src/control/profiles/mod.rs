@@ -2,6 +2,8 @@
 
 mod files;
 pub mod json;
+mod live;
 pub mod text;
 
 pub use files::{Folders, Profiles, from_path};
+pub use live::Live;

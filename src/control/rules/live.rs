@@ -14,6 +14,7 @@ use crate::sys::linux::waiting::misnamed;
 use super::counts::Counts;
 use super::files::Folders;
 use super::order::{Now, Order, OrderFile, Stamp, publish};
+use super::strictest::Strictest;
 use super::unknown::unknown_requesters;
 use crate::control::rules_view::{Asking, RulesView};
 
@@ -210,17 +211,17 @@ impl Live {
             in_userns: facts.in_userns,
             ..known
         };
-        self.strictest_of(mode, &rules, wanted, &[requester], Asking::by(by))
+        self.strictest_of(mode, &rules, wanted, &[requester], Asking::by(by)).decision
     }
 
     /// What happens to a request that one of these has made, and it is not known which: what is denied to one of them is
-    /// denied. Without any, nothing is known of the requester.
-    pub fn strictest(&self, wanted: Wanted<'_>, candidates: &[Requester<'_>]) -> Decision {
+    /// denied. Without any, nothing is known of the requester. The mode is the one by which it was decided.
+    pub fn strictest(&self, wanted: Wanted<'_>, candidates: &[Requester<'_>]) -> (Mode, Strictest) {
         let (mode, rules) = self.look();
         if is_idle(mode) {
-            return Verdict::Default.decide(mode);
+            return (mode, Strictest { decision: Verdict::Default.decide(mode), is_torn: false });
         }
-        self.strictest_of(mode, &rules, wanted, candidates, Asking::one_of(candidates))
+        (mode, self.strictest_of(mode, &rules, wanted, candidates, Asking::one_of(candidates)))
     }
 
     fn strictest_of(
@@ -230,7 +231,7 @@ impl Live {
         wanted: Wanted<'_>,
         candidates: &[Requester<'_>],
         asking: Asking,
-    ) -> Decision {
+    ) -> Strictest {
         let reach;
         let asked = match wanted {
             Wanted::Helper(path) => Asked::Helper(path),
@@ -242,12 +243,9 @@ impl Live {
         };
         let unknown = [Requester::default()];
         let candidates = if candidates.is_empty() { &unknown } else { candidates };
-        let mut verdicts = candidates.iter().map(|requester| rules.judge(&asked, requester));
-        let first = verdicts.next().unwrap_or(Verdict::Default);
-        let worst = |worst: Verdict, next| if worst.is_denied() { worst } else { stricter(worst, next) };
-        let decision = verdicts.fold(first, worst).decide(mode);
-        self.counts.add(rules, wanted.name(), asking, &decision);
-        decision
+        let strictest = Strictest::of(candidates.iter().map(|requester| rules.judge(&asked, requester)), mode);
+        self.counts.add(rules, wanted.name(), asking, &strictest.decision);
+        strictest
     }
 
     /// Whether a decision depends on who asks.
@@ -271,11 +269,6 @@ pub fn compiled(mode: Mode, rules: &Rules, modules: &ModuleTree) -> Compiled {
         }
         _ => Compiled::default(),
     }
-}
-
-/// The second one, if it denies; the first one is no denial.
-fn stricter(first: Verdict, second: Verdict) -> Verdict {
-    if second.is_denied() { second } else { first }
 }
 
 fn read(folders: &Folders) -> Result<Rules, Refused> {

@@ -1,13 +1,21 @@
 //! The answers to the shim: what the rules say of a helper that the kernel has started, and the powers that it gets.
 
-use std::sync::Arc;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::abi::verdict::{ALLOW, Answer, Question};
-use crate::policy::rules::{Decision, Requester, Wanted};
+use crate::abi::error::SysError;
+use crate::abi::profile::Profile;
+use crate::abi::verdict::{Answer, Question};
+use crate::engine::ProfileHook;
+use crate::policy::profile::{answer, beyond_shim};
+use crate::policy::rules::{Cited, Decision, Mode, Requester, Wanted};
+use crate::sys::linux::kernel_helper::Ready;
+use crate::sys::linux::seqpacket::is_open;
 use crate::sys::linux::waiting::{Waiter, Waiting};
 
 use super::live::Live;
+use super::strictest::Strictest;
 
 /// Told of each decision that cites a rule, before it is answered: the helper's pid, the decision, the sentence.
 pub type Told = Arc<dyn Fn(i32, &Decision, &str) + Send + Sync>;
@@ -15,6 +23,8 @@ pub type Told = Arc<dyn Fn(i32, &Decision, &str) + Send + Sync>;
 /// A question that is open.
 #[derive(Clone, Copy, Debug)]
 pub struct Open<'a> {
+    /// The shim's connection. As long as its other end is open, the pid is the shim's.
+    pub connection: BorrowedFd<'a>,
     /// The helper.
     pub pid: i32,
     /// Whether its requester waits for its end, as far as is known. One that does not is nowhere to be found.
@@ -23,9 +33,38 @@ pub struct Open<'a> {
     pub question: Question<'a>,
 }
 
+/// What a question is answered.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    answer: Option<Answer>,
+    confined: Option<Arc<Ready>>,
+}
+
+impl Given {
+    /// The packet.
+    pub fn packet(&self) -> Vec<u8> {
+        let none = Answer { flags: 0, uid: 0, gid: 0, bounding: 0, inheritable: 0, permitted: 0, ambient: 0 };
+        let filter = self.confined.as_ref().map(|ready| ready.filter()).unwrap_or_default();
+        [&self.answer.unwrap_or(none).packet(), filter].concat()
+    }
+
+    /// The Landlock ruleset that goes with it.
+    pub fn ruleset(&self) -> Option<BorrowedFd<'_>> {
+        self.confined.as_ref().and_then(|ready| ready.ruleset())
+    }
+
+    /// The helper runs, with the powers that the kernel gave it.
+    fn whole() -> Self {
+        Self { answer: Some(answer(&Profile::default())), confined: None }
+    }
+}
+
 /// Answers questions.
 pub struct Judge {
     live: Arc<Live>,
+    profiles: Option<ProfileHook>,
+    /// What the profiles that were used need at each launch.
+    ready: Mutex<Vec<Arc<Ready>>>,
     told: Told,
     counts: [AtomicU64; 3],
 }
@@ -42,13 +81,20 @@ pub struct Answers {
 }
 
 impl Judge {
-    /// Answers by these rules.
+    /// Answers by these rules. A helper whose rule names a profile is refused, unless [`Self::profiles`] knows it.
     pub fn new(live: Arc<Live>, told: Told) -> Self {
-        Self { live, told, counts: Default::default() }
+        Self { live, profiles: None, ready: Mutex::default(), told, counts: Default::default() }
+    }
+
+    /// Looks up the profiles that rules name.
+    #[must_use]
+    pub fn profiles(mut self, profiles: ProfileHook) -> Self {
+        self.profiles = Some(profiles);
+        self
     }
 
     /// Answers each of these questions. Who asked is looked up once for all of them.
-    pub fn answers(&self, questions: &[Open<'_>]) -> Vec<Answer> {
+    pub fn answers(&self, questions: &[Open<'_>]) -> Vec<Given> {
         let waiters = if self.live.asks_who() { requesters(&Waiting::now()) } else { Vec::new() };
         let mut candidates: Vec<Requester<'_>> = waiters.iter().map(known).collect();
         // The last one is for helpers whose requester does not wait.
@@ -58,27 +104,71 @@ impl Judge {
         questions.iter().map(of).collect()
     }
 
-    fn answer(&self, Open { pid, question, .. }: &Open<'_>, candidates: &[Requester<'_>]) -> Answer {
-        let wanted = match question.module() {
+    fn answer(&self, open: &Open<'_>, candidates: &[Requester<'_>]) -> Given {
+        let wanted = match open.question.module() {
             Some(name) => Wanted::Module(name),
-            None => Wanted::Helper(question.program()),
+            None => Wanted::Helper(open.question.program()),
         };
-        // A helper whose rule names a profile would have more powers than the rule gives it.
-        let (decision, lacks_profile) = match self.live.strictest(wanted, candidates) {
-            Decision::Allow(Some(cited)) if cited.rule.profile.is_some() => (Decision::Deny(cited), true),
-            other => (other, false),
+        let (mode, Strictest { decision, is_torn }) = self.live.strictest(wanted, candidates);
+        let mut refused = None;
+        let (decision, given) = match decision {
+            // What is only watched is not confined either.
+            Decision::Allow(Some(cited)) if mode == Mode::Enforce => match self.confined(open, &cited, is_torn) {
+                Ok(given) => (Decision::Allow(Some(cited)), given),
+                Err(why) => {
+                    refused = Some(why);
+                    (Decision::Deny(cited), Given::default())
+                }
+            },
+            Decision::Deny(cited) => (Decision::Deny(cited), Given::default()),
+            other => (other, Given::whole()),
         };
         let (what, at) = match &decision {
-            _ if lacks_profile => ("not run, because profiles are for the engine's helpers alone, by", 1),
             Decision::Allow(_) => ("allowed by", 0),
             Decision::Deny(_) => ("denied by", 1),
             Decision::WouldDeny(_) => ("would be denied by", 2),
         };
         self.counts[at].fetch_add(1, Ordering::Relaxed);
         if let Decision::Allow(Some(cited)) | Decision::Deny(cited) | Decision::WouldDeny(cited) = &decision {
-            (self.told)(*pid, &decision, &format!("{what} {}", cited.of(wanted.name())));
+            let of = cited.of(wanted.name());
+            let sentence =
+                refused.map_or_else(|| format!("{what} {of}"), |why| format!("not run, because {why}: {of}"));
+            (self.told)(open.pid, &decision, &sentence);
         }
-        powers(&decision)
+        given
+    }
+
+    /// What a rule gives to a helper that it allows: it runs with all of its profile, or not at all.
+    fn confined(&self, open: &Open<'_>, cited: &Cited, is_torn: bool) -> Result<Given, String> {
+        let Some(name) = cited.rule.profile.as_deref() else { return Ok(Given::whole()) };
+        if is_torn {
+            return Err("it is not known who asked, and the rules give these requesters different profiles".to_owned());
+        }
+        let found = self.profiles.as_ref().and_then(|profiles| profiles(name));
+        let profile = found.ok_or_else(|| format!("the profile {name} does not exist or has a fault"))?;
+        if let [part, ..] = beyond_shim(&profile)[..] {
+            return Err(format!("the shim cannot apply {} of the profile {name}", part.name()));
+        }
+        let failed = |error: SysError| format!("the profile {name} could not be applied: {error}");
+        let mut all = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let ready = match all.iter().find(|ready| ready.serves(&profile)) {
+            Some(ready) => Arc::clone(ready),
+            None => {
+                // Its cgroup is the same, so it goes before the new one is made.
+                all.retain(|ready| ready.profile().name != profile.name);
+                let ready = Arc::new(Ready::new(&profile).map_err(failed)?);
+                all.push(Arc::clone(&ready));
+                ready
+            }
+        };
+        // A process that has given up may be gone, and its pid be another's.
+        let placed = if is_open(open.connection) { ready.place(open.pid) } else { Ok(()) };
+        placed.map_err(|error| {
+            // What was prepared may be of no use any more, as a cgroup that was removed.
+            all.retain(|other| !Arc::ptr_eq(other, &ready));
+            failed(error)
+        })?;
+        Ok(Given { answer: Some(answer(&profile)), confined: Some(ready) })
     }
 
     /// Whether there is something to look at from time to time, and looks at it.
@@ -93,12 +183,6 @@ impl Judge {
         let [allowed, denied, would_deny] = self.counts.each_ref().map(|count| count.load(Ordering::Relaxed));
         Answers { allowed, denied, would_deny }
     }
-}
-
-/// The powers that a decision gives.
-fn powers(decision: &Decision) -> Answer {
-    let flags = if matches!(decision, Decision::Deny(_)) { 0 } else { ALLOW };
-    Answer { flags, uid: 0, gid: 0, bounding: 0, inheritable: 0, permitted: 0, ambient: 0 }
 }
 
 /// Everybody who may have asked. One who was killed since, or who is not waited for, is unknown: where more helpers are

@@ -40,7 +40,8 @@ impl fmt::Display for Remark {
             }
             Self::BeyondShim(part) => write!(
                 f,
-                "{} is applied to the engine's helpers alone: helpers of this machine's kernel with this profile do not run",
+                "{} cannot be applied by the shim, which needs 6 open files for a profile with paths: helpers of this \
+                 machine's kernel with this profile do not run",
                 part.name()
             ),
             Self::UnreadConfiguration => f.write_str(

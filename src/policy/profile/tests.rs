@@ -66,11 +66,13 @@ fn every_key_has_its_meaning() {
     assert_eq!(profile.parts().count(), 8);
     let answer = answer(&profile);
     let all = verdict::ALLOW | verdict::NO_NEW_PRIVS | verdict::IDS | verdict::SETS | verdict::LANDLOCK;
+    let all = all | verdict::READ_ONLY_ROOT | verdict::SECCOMP;
     assert_eq!((answer.flags, answer.uid, answer.gid), (all, 65534, 77));
     assert_eq!((answer.bounding, answer.inheritable), (both.bits(), both.bits()));
     assert_eq!((answer.permitted, answer.ambient), (both.bits(), module.bits()));
-    assert_eq!(verdict::Answer::read(&answer.packet()), Some(answer));
-    assert_eq!(beyond_shim(&profile), [Part::Cgroup, Part::ReadOnlyRoot, Part::Rlimits, Part::Seccomp]);
+    assert_eq!(verdict::Answer::read(&answer.packet()), None, "without its filter");
+    let packet = [&answer.packet()[..], &[0; 8]].concat();
+    assert_eq!(verdict::Answer::read(&packet), Some((answer, &[0; 8][..])));
 }
 
 #[test]
@@ -159,8 +161,10 @@ fn a_profile_that_leaves_root_as_it_is_is_remarked_on() {
         remarks_of("user = nobody\ncapabilities = sys_module dac_read_search\nambient = sys_module dac_read_search"),
         [Remark::InstallLines]
     );
-    let read_only = remarks_of("read_only_root = yes\ncapabilities = empty\ndeny_calls = setns");
-    assert_eq!(read_only, [Remark::BeyondShim(Part::ReadOnlyRoot), Remark::BeyondShim(Part::Seccomp)]);
+    assert_eq!(remarks_of("read_only_root = yes\ncapabilities = empty\ndeny_calls = setns"), []);
+    assert_eq!(remarks_of("read = /etc\ncapabilities = empty\nrlimit.nofile = 6"), []);
+    let few = remarks_of("read = /etc\ncapabilities = empty\nrlimit.nofile = 5");
+    assert_eq!(few, [Remark::BeyondShim(Part::Rlimits)]);
 }
 
 proptest! {

@@ -49,20 +49,29 @@ impl Rules {
         let names = tree.filter(|_| self.needs_resolution()).and_then(|tree| Names::of(tree).ok());
         let mut compiled = Compiled::default();
         for (number, rule) in self.rules.iter().enumerate() {
+            // The shim knows no profile, so without a verdict it runs nothing that must be confined.
+            let confined;
+            let rule = match rule.profile {
+                Some(_) => {
+                    confined = Rule { action: Action::Deny, ..Rule::clone(rule) };
+                    &confined
+                }
+                None => rule,
+            };
             // Nothing is known of the requester.
             let Some(doubtful) = conditions(rule, &Requester::default()) else {
                 compiled.stricter += usize::from(rule.action == Action::Allow);
                 continue;
             };
             let lines = lines(rule, names.as_ref());
-            compiled.stricter += usize::from(doubtful || !lines.is_same);
+            compiled.stricter += usize::from(doubtful || !lines.is_same || rule.profile.is_some());
             let before = compiled.bytes.len();
             lines.patterns.iter().for_each(|(kind, pattern)| add(&mut compiled.bytes, rule.action, *kind, pattern));
             // There must be room for the two lines that deny everything.
             if compiled.bytes.len() + 8 >= LONGEST {
                 compiled.bytes.truncate(before);
                 compiled.stricter += self.rules.len() - number - 1;
-                if self.rules[number..].iter().any(|rule| rule.action == Action::Deny) {
+                if self.rules[number..].iter().any(|rule| rule.action == Action::Deny || rule.profile.is_some()) {
                     b"nh".iter().for_each(|kind| add(&mut compiled.bytes, Action::Deny, *kind, b"*"));
                 }
                 break;

@@ -80,7 +80,7 @@ impl Default for Steps {
 }
 
 /// The filter: another architecture's calls end the process, what is denied fails with `EPERM`.
-fn filter(calls: &Calls) -> Vec<libc::sock_filter> {
+pub(super) fn filter(calls: &Calls) -> Vec<libc::sock_filter> {
     let op = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
     let (load, equal) = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
     let answer = |action: u32| op(libc::BPF_RET | libc::BPF_K, 0, 0, action);

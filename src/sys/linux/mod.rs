@@ -14,6 +14,7 @@ mod exec_failure;
 mod group;
 mod inherited;
 pub mod kernel_ask;
+pub mod kernel_helper;
 pub mod kernel_knobs;
 pub mod kernel_programs;
 mod keyring;

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -60,6 +61,13 @@ pub fn accepted(listener: &OwnedFd) -> Result<(OwnedFd, Credentials), Errno> {
     let socket = accept_with(listener, FLAGS)?;
     let by = connected(&socket).unwrap_or(Credentials { pid: 0, uid: u32::MAX, gid: u32::MAX });
     Ok((socket, by))
+}
+
+/// Whether the other end is still open.
+pub fn is_open(socket: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+    let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&none)).is_ok() && !fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 /// Receives one packet. `None`: it is longer than `into`, or a descriptor came with it, which is closed.

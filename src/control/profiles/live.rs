@@ -1,0 +1,61 @@
+//! The profiles that are in force: read from their files, read again as a whole or not at all.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::abi::error::Explain;
+use crate::abi::profile::Profile;
+use crate::engine::ProfileHook;
+use crate::policy::profile::Fault;
+
+use super::files::{Folders, Profiles};
+
+/// Profiles in force.
+#[derive(Debug)]
+pub struct Live {
+    folders: Folders,
+    standing: RwLock<Profiles>,
+}
+
+impl Live {
+    /// Reads the profiles of these folders. One with a fault is not there, so no helper runs with it. Returns the faults too,
+    /// as sentences.
+    pub fn load(folders: Folders) -> (Self, Vec<String>) {
+        let (standing, faults) = match read(&folders) {
+            Ok(all) => {
+                let faults = all.faults.iter().map(Fault::whole).collect();
+                (all, faults)
+            }
+            Err(why) => (Profiles::default(), vec![why]),
+        };
+        (Self { folders, standing: RwLock::new(standing) }, faults)
+    }
+
+    /// The profile of this name.
+    pub fn get(&self, name: &str) -> Option<Arc<Profile>> {
+        self.standing.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// What an engine's builder takes, and who answers the shim.
+    pub fn hook(self: &Arc<Self>) -> ProfileHook {
+        let live = self.clone();
+        Arc::new(move |name| live.get(name))
+    }
+
+    /// Reads them again. With a fault in one of them all the old ones stay. Returns how many there are now.
+    ///
+    /// # Errors
+    /// A sentence for each fault; or the one for the file or folder that another user could change, or that cannot be read.
+    pub fn reload(&self) -> Result<usize, Vec<String>> {
+        let all = read(&self.folders).map_err(|why| vec![why])?;
+        if !all.faults.is_empty() {
+            return Err(all.faults.iter().map(Fault::whole).collect());
+        }
+        let count = all.all.len();
+        *self.standing.write().unwrap_or_else(PoisonError::into_inner) = all;
+        Ok(count)
+    }
+}
+
+fn read(folders: &Folders) -> Result<Profiles, String> {
+    folders.read().map_err(|error| error.whole())
+}

@@ -7,6 +7,8 @@ use crate::verdict::{Answer, CUT, LANDLOCK, LONGEST, QUESTION, VERSION};
 pub enum Asked<'a> {
     /// There is no daemon.
     Nobody,
+    /// The daemon has ended without closing its socket.
+    Left,
     /// A daemon is there, and gave no answer in time or none that this version understands.
     NoAnswer,
     /// The verdict, with the Landlock ruleset and the filter of system calls that came with it.
@@ -25,7 +27,8 @@ pub fn ask<'a>(
     let left = || end.saturating_sub(syscall::now());
     let fd = match syscall::connect(socket, patience) {
         Ok(fd) => fd,
-        Err(syscall::ENOENT | syscall::ECONNREFUSED) => return Asked::Nobody,
+        Err(syscall::ENOENT) => return Asked::Nobody,
+        Err(syscall::ECONNREFUSED) => return Asked::Left,
         Err(_) => return Asked::NoAnswer,
     };
     let mut question = [0; QUESTION];

@@ -115,12 +115,13 @@ fn run(words: &Words) -> u8 {
                 return DENIED;
             }
         }
-        Asked::Nobody if settings::fails_closed() => {
+        Asked::Nobody | Asked::Left if settings::fails_closed() => {
             say(b"khelper: shim: no daemon, the helper does not run\n");
             return DENIED;
         }
         Asked::Nobody => {}
-        Asked::NoAnswer => {
+        // A daemon that was killed has not switched its rules off.
+        Asked::NoAnswer | Asked::Left => {
             let module = module(argv, is_module).map(|name| trimmed(bytes(name)));
             let allowed = rules::allow(settings::rules(), &Subject { module, helper: trimmed(bytes(helper)) });
             say(match allowed {

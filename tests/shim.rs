@@ -153,9 +153,17 @@ fn without_a_daemon_the_helper_runs_as_the_kernel_started_it() {
     let Some(place) = Place::new() else { return };
     let ran = place.run("/bin/echo", &["-q", "--", "dummy"]);
     assert_eq!((ran.status.code(), out(&ran)), (Some(0), "-q -- dummy\n"));
-    // A stale socket is no daemon either.
+    // A daemon that was killed leaves its socket: its rules stay, if there are any.
     drop(place.listen());
     assert_eq!(out(&place.run("/bin/echo", &["x"])), "x\n");
+    fs::write(place.path("rules.bin"), b"khrules1\x01n\x05dummy").unwrap();
+    let denied = place.run("/bin/echo", &["-q", "--", "dummy"]);
+    assert_eq!((denied.status.code(), out(&denied)), (Some(1), ""));
+    assert_eq!(out(&place.run("/bin/echo", &["-q", "--", "other"])), "-q -- other\n");
+    let closed = run(Command::new(place.shim("/bin/echo", true)).args(["-q", "--", "other"]));
+    assert_eq!((closed.status.code(), out(&closed)), (Some(1), ""));
+    fs::remove_file(place.path("socket")).unwrap();
+    assert_eq!(out(&place.run("/bin/echo", &["-q", "--", "dummy"])), "-q -- dummy\n");
     // argv[0] is the program's: kmod's look at it. The exit code and the signal are its own.
     let ran = place.run("/bin/sh", &["-c", "tr '\\0' ' ' </proc/$$/cmdline; env; exit 7"]);
     assert!(out(&ran).starts_with("/bin/sh -c ") && out(&ran).contains("HOME=/\n"), "{ran:?}");

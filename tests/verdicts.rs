@@ -26,7 +26,7 @@ use khelper::control::shim::{Release, Settings, is_carried, program};
 use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
 use khelper::policy::rules::Mode;
-use khelper::sys::linux::seqpacket;
+use khelper::sys::linux::seqpacket::{self, Presence, presence};
 use program::write_program;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
@@ -519,4 +519,44 @@ fn without_a_verdict_nothing_runs_that_must_be_confined() {
     let _verdicts = place.answer_following(Mode::Enforce, may_ask);
     assert_eq!(place.helper(&["/bin/cat", "/proc/self/status"]), (1, String::new()));
     assert_eq!(place.helper(&["/bin/echo", "x"]), (0, "x\n".into()));
+}
+
+#[test]
+fn who_is_behind_the_socket_is_told_apart() {
+    let Some(mut place) = Place::new("allow *\n") else { return };
+    let socket = place.path("socket");
+    let within = |seconds| presence(&socket, Timespec { tv_sec: seconds, tv_nsec: 1 });
+    assert_eq!(within(0), Presence::Absent);
+    let admits: [Admit; 2] = [may_ask, |_| Ok(())];
+    for admit in admits {
+        let verdicts = place.answer(Mode::Enforce, admit);
+        assert_eq!(within(i64::from(PATIENCE) / 1000), Presence::Alive);
+        drop(verdicts);
+        assert_eq!(within(0), Presence::Left);
+    }
+    fs::remove_file(&socket).unwrap();
+    let stopped = seqpacket::bound(&socket).unwrap();
+    seqpacket::open(&stopped).unwrap();
+    assert_eq!(within(0), Presence::Silent);
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_counted() {
+    let Some(mut place) = Place::new("allow *\n") else { return };
+    let verdicts = place.answer(Mode::Enforce, |_| Ok(()));
+    // It asks, and has gone before its question is looked at.
+    let fd = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    drop(verdicts);
+    let _ = fs::remove_file(place.path("socket"));
+    let listener = seqpacket::bound(&place.path("socket")).unwrap();
+    seqpacket::open(&listener).unwrap();
+    connect(&fd, &SocketAddrUnix::new(place.path("socket")).unwrap()).unwrap();
+    send(&fd, b"\x01\0\x01\0\0\0/bin/x\0", SendFlags::empty()).unwrap();
+    drop(fd);
+    let judge = place.judge.clone().unwrap();
+    let parts = Parts { socket: listener, shim: place.path("shim"), judge: judge.clone(), admit: |_| Ok(()) };
+    let verdicts = Verdicts::start(parts).unwrap();
+    // The next one is answered, and the one before it was counted by then.
+    assert_eq!(code(&place.request("vfat")), 0);
+    assert_eq!((verdicts.unanswered().late, judge.counted().allowed), (1, 1));
 }

@@ -62,11 +62,12 @@ impl Answering {
 
 fn report(answers: Answers, unanswered: Unanswered) -> Option<String> {
     let Answers { allowed, denied, would_deny } = answers;
-    let Unanswered { strangers, malformed, dropped } = unanswered;
-    [allowed, denied, would_deny, strangers, malformed, dropped].iter().any(|count| *count > 0).then(|| {
+    let Unanswered { strangers, malformed, dropped, late } = unanswered;
+    [allowed, denied, would_deny, strangers, malformed, dropped, late].iter().any(|count| *count > 0).then(|| {
         format!(
             "verdicts for the shim since the start: {allowed} allowed, {denied} denied, {would_deny} would be denied; \
-             without one: {strangers} not started by the kernel, {malformed} malformed, {dropped} without a question in time"
+             without one: {strangers} not started by the kernel, {malformed} malformed, {dropped} without a question in \
+             time, {late} by the compiled rules, because the answer came too late"
         )
     })
 }
@@ -110,11 +111,11 @@ mod tests {
     fn each_number_has_its_name_and_nothing_asked_is_nothing_said() {
         assert_eq!(report(Answers::default(), Unanswered::default()), None);
         let answers = Answers { allowed: 2, denied: 3, would_deny: 4 };
-        let unanswered = Unanswered { strangers: 5, malformed: 6, dropped: 7 };
+        let unanswered = Unanswered { strangers: 5, malformed: 6, dropped: 7, late: 8 };
         let said = report(answers, unanswered).unwrap();
         let numbers =
             "2 allowed, 3 denied, 4 would be denied; without one: 5 not started by the kernel, 6 malformed, 7 without";
-        assert!(said.contains(numbers), "{said}");
+        assert!(said.contains(numbers) && said.contains("8 by the compiled rules"), "{said}");
         assert!(report(Answers::default(), Unanswered { dropped: 1, ..Unanswered::default() }).is_some());
     }
 }

@@ -10,7 +10,7 @@ use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
 use crate::control::actor;
 use crate::control::kernel_knobs::Recorder;
-use crate::control::shim::{Refreshed, SOCKET, Shim as Machine, Status, Wanted, refreshed, removed, status};
+use crate::control::shim::{Presence, Refreshed, SOCKET, Shim as Machine, Status, Wanted, refreshed, removed, status};
 use crate::control::text::change::remarks;
 
 use super::exit::Verdict;
@@ -109,7 +109,9 @@ fn object(status: &Status) -> String {
         object.insert("release".into(), json!(settings.release.to_string()));
         object.insert("stands_before".into(), text(&settings.modprobe));
         object.insert("socket".into(), text(&settings.socket));
-        object.insert("listens".into(), json!(status.listens));
+        let is = |of: &[Presence]| status.daemon.filter(|at| *at != Presence::Hidden).map(|at| of.contains(&at));
+        object.insert("listens".into(), json!(is(&[Presence::Alive, Presence::Silent])));
+        object.insert("answers".into(), json!(is(&[Presence::Alive])));
         object.insert("fails_closed".into(), json!(settings.fails_closed));
         object.insert("patience_ms".into(), json!(settings.patience));
     }

@@ -54,12 +54,15 @@ pub struct Unanswered {
     pub malformed: u64,
     /// Connections that were given up, because there were too many or no question came.
     pub dropped: u64,
+    /// Questions whose helpers did not wait for the answer: the compiled rules have decided. While no daemon takes
+    /// connections, those that find no room are not counted.
+    pub late: u64,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
-    unanswered: [AtomicU64; 3],
+    unanswered: [AtomicU64; 4],
 }
 
 /// A listener. Dropping it ends the thread and closes the socket.
@@ -90,9 +93,9 @@ impl Verdicts {
 
     /// What was not answered so far.
     pub fn unanswered(&self) -> Unanswered {
-        let [strangers, malformed, dropped] =
+        let [strangers, malformed, dropped, late] =
             self.shared.unanswered.each_ref().map(|count| count.load(Ordering::Relaxed));
-        Unanswered { strangers, malformed, dropped }
+        Unanswered { strangers, malformed, dropped, late }
     }
 }
 
@@ -110,6 +113,7 @@ impl Drop for Verdicts {
 const STRANGER: usize = 0;
 const MALFORMED: usize = 1;
 const DROPPED: usize = 2;
+const LATE: usize = 3;
 
 struct Connection {
     socket: OwnedFd,
@@ -187,10 +191,15 @@ impl Server {
     fn answer(&mut self) {
         let mut packets: Vec<(Connection, Vec<u8>)> = Vec::new();
         let mut into = vec![0; QUESTION];
-        let (mut malformed, mut silent) = (Vec::new(), Vec::new());
+        let (mut malformed, mut silent, mut late) = (Vec::new(), Vec::new(), 0);
         for connection in self.connections.drain(..) {
             match seqpacket::received(connection.socket.as_fd(), &mut into) {
-                Ok(Some(packet)) if Question::read(packet).is_some() => packets.push((connection, packet.to_vec())),
+                Ok(Some(packet)) if Question::read(packet).is_some() => {
+                    match seqpacket::is_open(connection.socket.as_fd()) {
+                        true => packets.push((connection, packet.to_vec())),
+                        false => late += 1,
+                    }
+                }
                 // Its end is an empty packet, and no question either.
                 Ok(Some([])) => {}
                 Ok(_) => malformed.push(connection),
@@ -200,6 +209,7 @@ impl Server {
         }
         self.connections = silent;
         self.count(MALFORMED, malformed.len());
+        self.count(LATE, late);
         drop(malformed);
         if packets.is_empty() {
             return;
@@ -212,8 +222,9 @@ impl Server {
             })
             .collect();
         for ((connection, _), given) in packets.iter().zip(self.parts.judge.answers(&questions)) {
-            // One that does not take its answer is gone.
-            let _ = seqpacket::sent(&connection.socket, &given.packet(), given.ruleset());
+            if seqpacket::sent(&connection.socket, &given.packet(), given.ruleset()).is_err() {
+                self.count(LATE, 1);
+            }
         }
     }
 }

@@ -18,13 +18,15 @@ use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use rustix::event::Timespec;
 
 use crate::abi::actor::Actor;
 use crate::abi::cap::CapMask;
 use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, KnobValue};
-use crate::sys::linux::seqpacket;
+pub use crate::sys::linux::seqpacket::Presence;
+use crate::sys::linux::seqpacket::presence;
 use crate::sys::linux::trust::{Contents, Folder, Untrusted};
 
 use super::ask::ask;
@@ -43,6 +45,8 @@ pub const RULES: &str = "/run/khelper/rules.bin";
 pub const SOCKET: &str = "/run/khelper/shim.sock";
 /// How long the daemon may take, in milliseconds.
 const PATIENCE: u16 = 200;
+/// How long `shim status` waits for it: longer, so that a busy machine is no fault.
+const ANSWERS_WITHIN: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// How often a new file that is still open for writing is tried again, and the time between.
 const BUSY_TRIES: u32 = 500;
@@ -77,8 +81,8 @@ pub struct Status {
     pub modprobe: Vec<u8>,
     /// The path of the shim.
     pub own: Vec<u8>,
-    /// Whether a daemon listens on the shim's socket; `None` where no shim is.
-    pub listens: Option<bool>,
+    /// Who is behind the shim's socket; `None` where no shim is.
+    pub daemon: Option<Presence>,
 }
 
 impl Status {
@@ -132,9 +136,9 @@ impl Shim {
             let is_current = same(&settings, &bytes);
             (settings, is_current)
         });
-        let listens = installed.as_ref().map(|(settings, _)| self.listens(&settings.socket));
+        let daemon = installed.as_ref().map(|(settings, _)| self.presence(&settings.socket));
         let own = Self::own();
-        Ok(Status { installed, modprobe: self.modprobe()?, own, listens })
+        Ok(Status { installed, modprobe: self.modprobe()?, own, daemon })
     }
 
     /// What is at the path of the shim.
@@ -160,9 +164,9 @@ impl Shim {
         Ok(release.filter(|release| *release > Release::own()))
     }
 
-    fn listens(&self, socket: &[u8]) -> bool {
+    fn presence(&self, socket: &[u8]) -> Presence {
         let path = self.root.join(OsStr::from_bytes(socket.strip_prefix(b"/").unwrap_or(socket)));
-        seqpacket::listens(&path)
+        presence(&path, ANSWERS_WITHIN)
     }
 
     /// Writes the shim, checks that the kernel would find and could execute it, and sets `kernel.modprobe` to it. An

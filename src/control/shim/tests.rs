@@ -63,7 +63,7 @@ fn an_installed_shim_knows_what_it_replaced_and_gives_it_back() {
     assert_eq!(fs::metadata(machine.file()).unwrap().permissions().mode() & 0o7777, 0o755);
     let status = machine.shim.status().unwrap();
     let (settings, is_current) = status.installed.clone().unwrap();
-    assert!(status.is_in_force() && is_current && status.listens == Some(false), "{status:?}");
+    assert!(status.is_in_force() && is_current && status.daemon == Some(Presence::Absent), "{status:?}");
     assert_eq!((settings.modprobe.as_slice(), status.own.as_slice()), (BEFORE.as_bytes(), OWN.as_bytes()));
     assert_eq!((settings.socket.as_slice(), settings.fails_closed), (&b"/run/khelper/other.sock"[..], true));
     // Again, as an upgrade does: what it replaced is not the shim itself.

@@ -12,7 +12,7 @@ use crate::abi::knob_value::Source;
 
 use super::outcome::{Refreshed, Removed};
 use super::program::{Release, Settings};
-use super::{Status, wrong};
+use super::{Presence, Status, wrong};
 
 fn shown(path: &Path) -> String {
     screen(path.as_os_str().as_bytes()).to_string()
@@ -113,10 +113,27 @@ pub fn status(status: &Status) -> Vec<String> {
         false => format!("not in force: kernel.modprobe is {modprobe}; the shim is {own}"),
     }];
     let socket = screen(&settings.socket);
-    lines.push(match (status.listens, settings.fails_closed) {
-        (Some(true), _) => format!("a daemon listens on {socket}; it has {} ms for a verdict", settings.patience),
-        (_, true) => format!("no daemon listens on {socket}: no helper runs (--fail-closed)"),
-        (_, false) => format!("no daemon listens on {socket}: every helper runs, as without a shim"),
+    let closed = settings.fails_closed;
+    lines.push(match status.daemon.unwrap_or(Presence::Absent) {
+        Presence::Alive => format!("a daemon listens on {socket}; it has {} ms for a verdict", settings.patience),
+        Presence::Silent => format!(
+            "a daemon listens on {socket} and does not answer: after {} ms the compiled rules decide",
+            settings.patience
+        ),
+        Presence::Hidden => {
+            format!("whether a daemon listens on {socket} is not known: connecting to it is not permitted")
+        }
+        Presence::Left if !closed => {
+            format!(
+                "the daemon of {socket} has ended without closing it: the compiled rules decide until one is started"
+            )
+        }
+        Presence::Left | Presence::Absent if closed => {
+            format!("no daemon listens on {socket}: no helper runs (--fail-closed)")
+        }
+        Presence::Left | Presence::Absent => {
+            format!("no daemon listens on {socket}: every helper runs, as without a shim")
+        }
     });
     if !is_current {
         let (of, own) = (settings.release, Release::own());

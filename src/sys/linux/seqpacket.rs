@@ -28,6 +28,44 @@ pub fn listens(path: &Path) -> bool {
     matches!(connect(&socket, &address), Ok(()) | Err(Errno::AGAIN))
 }
 
+/// Who is behind a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Nobody: there is no such socket.
+    Absent,
+    /// Nobody any more: who made it has ended and left it.
+    Left,
+    /// Somebody who does not take what is sent.
+    Silent,
+    /// Somebody who does.
+    Alive,
+    /// It is not known: this process may not connect.
+    Hidden,
+}
+
+/// Who is behind a socket. An empty packet is sent, which is no question: whoever reads it closes the connection.
+pub fn presence(path: &Path, patience: Timespec) -> Presence {
+    let Ok(address) = SocketAddrUnix::new(path) else { return Presence::Absent };
+    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None) else {
+        return Presence::Hidden;
+    };
+    match connect(&socket, &address) {
+        Ok(()) => {}
+        // The backlog is full.
+        Err(Errno::AGAIN) => return Presence::Silent,
+        Err(Errno::CONNREFUSED) => return Presence::Left,
+        Err(Errno::ACCESS | Errno::PERM) => return Presence::Hidden,
+        Err(_) => return Presence::Absent,
+    }
+    // An error: it has been closed already.
+    let _ = sent(&socket, &[], None);
+    let mut fds = [PollFd::new(&socket, PollFlags::IN)];
+    match poll(&mut fds, Some(&patience)) {
+        Ok(0) => Presence::Silent,
+        _ => Presence::Alive,
+    }
+}
+
 /// Binds a socket that nobody can connect to before [`open`]. Its mode comes from the umask.
 ///
 /// # Errors

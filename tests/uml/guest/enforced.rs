@@ -13,7 +13,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Uid, fork, pipe, setuid};
 
 use super::asking::{self, LOG, crash, ordinary, request_key};
-use super::boots::{Daemon, compiled, errors, khelper, logged, root, serve, until};
+use super::boots::{Daemon, errors, khelper, logged, root, serve, until};
 use super::init::{Serial, argument};
 use super::names::module;
 use super::{OWN, asking::module as filesystem};
@@ -118,7 +118,6 @@ fn enforce(serial: &mut Serial, store: &Path) {
     root(&fs::read_to_string(store).unwrap(), "");
     asking::prepare();
     let mut daemon = Daemon::of(&mut serve("enforce"));
-    compiled(b"khrules1\x01n\x0dalgif_killed*\x00n\x0aalgif_use*\x00n\x07fs_use*\x01n\x01*");
     assert_eq!(uses(0).len(), 22, "{}", errors());
     // Outside of the rules.
     fs::write(LOG, "").unwrap();

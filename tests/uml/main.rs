@@ -7,7 +7,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure may end it")]
 
 #[path = "../common/archive.rs"]
-#[expect(dead_code, reason = "tests/vm uses the rest")]
 mod archive;
 mod guest;
 mod host;

@@ -5,6 +5,7 @@ pub mod boots;
 pub mod costs;
 pub mod counts;
 pub mod enforced;
+pub mod finder;
 pub mod init;
 pub mod knobs;
 pub mod names;
@@ -22,6 +23,10 @@ pub const OWN: &str = "/init";
 pub const KHELPER: &str = "/vm/khelper";
 /// The helper of every kind.
 pub const HELPER: &str = "/vm/helper";
+/// The programs that the kernel starts on real machines, where the machine has them.
+pub const TOOLS: &str = "/usr/bin";
+/// The modules of the machine's kernel.
+pub const MODULES: &str = "/lib/modules";
 
 /// How each line of pid 1 begins, and its first word.
 pub const LINE: &str = "> ";
@@ -113,5 +118,6 @@ pub const TESTS: &[Test] = &[
     test("what_the_shim_costs_beside_the_bare_helper", IN_FORCE, Where::Uml, costs::beside_the_bare_helper),
     test("what_a_boot_taught_is_enforced_by_the_next_one", IN_FORCE, Where::Twice, enforced::learned),
     test("why_names_a_unit_a_container_a_claim_and_a_plain_user", "", Where::Uml, why::four_sentences),
+    test("the_finder_knows_what_a_load_needs_and_leaves_no_probe", "", Where::Everywhere, finder::loads),
     test("what_the_kernel_says_is_recorded", "", Where::Recorded, recording::record),
 ];

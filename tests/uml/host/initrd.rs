@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::archive::{Archive, FOLDER, PROGRAM, libraries};
+use super::machine::Machine;
+use crate::archive::{Archive, FILE, FOLDER, PROGRAM, libraries};
 use crate::guest::stub::settings;
-use crate::guest::{HELPER, KHELPER, OWN};
+use crate::guest::{HELPER, KHELPER, OWN, TOOLS};
 
 /// Where `khelper shim install` puts it.
 const SHIM: &str = "/usr/local/lib/khelper/shim";
@@ -14,7 +15,7 @@ const FOLDERS: [&str; 10] = ["dev", "proc", "sys", "tmp", "vm", "sbin", "cg", "u
 /// The kernel looks for these two by themselves.
 const BY_DEFAULT: [&str; 2] = ["/sbin/modprobe", "/sbin/request-key"];
 
-pub fn build(to: &Path, scratch: &Path) -> Result<(), String> {
+pub fn build(to: &Path, scratch: &Path, machine: &Machine) -> Result<(), String> {
     let wrong = |e: std::io::Error| format!("{}: {e}", to.display());
     let helper = scratch.join("helper");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uml/helper.c");
@@ -27,7 +28,8 @@ pub fn build(to: &Path, scratch: &Path) -> Result<(), String> {
     let mut archive = Archive::default();
     FOLDERS.iter().for_each(|folder| archive.entry(folder, FOLDER, b""));
     let mut needed = BTreeSet::new();
-    for file in [&own, &program] {
+    let tools = machine.tools();
+    for file in [&own, &program].into_iter().chain(&tools) {
         needed.extend(libraries(file)?);
     }
     for library in needed {
@@ -39,6 +41,13 @@ pub fn build(to: &Path, scratch: &Path) -> Result<(), String> {
     archive.file(Path::new(KHELPER), &program, PROGRAM)?;
     for at in BY_DEFAULT.iter().chain([&HELPER]) {
         archive.file(Path::new(at), &helper, PROGRAM)?;
+    }
+    let in_tools = |file: &PathBuf| Path::new(TOOLS).join(file.file_name().unwrap_or_default());
+    let tools = tools.into_iter().map(|file| (in_tools(&file), file, PROGRAM));
+    let modules = machine.modules()?.into_iter().map(|(at, file)| (at, file, FILE));
+    for (at, file, mode) in tools.chain(modules) {
+        archive.parents(&at);
+        archive.file(&at, &file, mode)?;
     }
     // For machines that start with it. A build without a shim has none of them.
     if let Some(shim) = khelper::control::shim::program(&settings(false)) {

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::guest::{FAILED, LINE, NOTE, PASSED, RECORD, Test, Where};
+use crate::guest::{FAILED, LINE, MODULES, NOTE, PASSED, RECORD, Test, Where};
 
 /// A machine that lives longer hangs, however busy this one is.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -20,7 +20,7 @@ const LAST: usize = 12;
 /// What can be booted.
 pub enum Machine {
     Uml { version: String, folder: PathBuf },
-    Qemu { series: String, image: PathBuf },
+    Qemu { series: String, image: PathBuf, modules: Vec<PathBuf> },
 }
 
 /// What pid 1 said.
@@ -38,6 +38,30 @@ impl Machine {
             Self::Uml { version, .. } => format!("uml-{version}"),
             Self::Qemu { series, .. } => format!("vm-{series}"),
         }
+    }
+
+    /// Programs that the kernel starts on real machines.
+    pub fn tools(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Uml { folder, .. } => {
+                ["kmod", "request-key", "keyctl"].map(|name| folder.join("tools").join(name)).into()
+            }
+            Self::Qemu { .. } => Vec::new(),
+        }
+    }
+
+    /// Where the machine has its modules, and with them what depmod(8) made; and where they are here.
+    pub fn modules(&self) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+        let (folder, files) = match self {
+            Self::Uml { folder, .. } => {
+                let folder = folder.join("modules");
+                let files = files(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+                (folder, files)
+            }
+            Self::Qemu { modules, .. } => return Ok(modules.iter().map(|file| (at_top(file), file.clone())).collect()),
+        };
+        let below = |file: &PathBuf| file.strip_prefix(&folder).map(|path| Path::new("/").join(path)).ok();
+        Ok(files.into_iter().filter_map(|file| Some((below(&file)?, file))).collect())
     }
 
     /// Boots it for one test. `more` are words for the kernel's command line.
@@ -96,6 +120,21 @@ impl Machine {
         command.stdin(Stdio::null()).env("TMPDIR", folder).env("HOME", folder).process_group(0);
         Ok(command)
     }
+}
+
+/// Of a virtual machine: without the folders of their kind.
+fn at_top(module: &Path) -> PathBuf {
+    Path::new(MODULES).join(module.file_name().unwrap_or_default())
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { all.extend(files(&path)?) } else { all.push(path) }
+    }
+    Ok(all)
 }
 
 /// Waits for its end, and no longer than [`PATIENCE`].

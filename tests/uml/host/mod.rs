@@ -3,7 +3,6 @@
 mod args;
 mod initrd;
 #[path = "../../vm/host/kernels.rs"]
-#[expect(dead_code, reason = "tests/vm uses the rest")]
 mod kernels;
 mod machine;
 mod uml;
@@ -50,18 +49,25 @@ pub fn main(args: Vec<String>) -> ExitCode {
         }
     };
     let folder = tempfile::tempdir().expect("a folder for the machine's files");
-    let initrd = folder.path().join("initrd");
-    if let Err(why) = initrd::build(&initrd, folder.path()) {
-        eprintln!("tests/uml: {why}");
-        return ExitCode::FAILURE;
+    let mut failed = 0;
+    for machine in &machines {
+        let initrd = folder.path().join("initrd");
+        if let Err(why) = initrd::build(&initrd, folder.path(), machine) {
+            eprintln!("tests/uml: {why}");
+            return ExitCode::FAILURE;
+        }
+        failed += all(machine, &initrd, &args);
     }
-    let failed = machines.iter().map(|machine| all(machine, &initrd, &args)).sum::<usize>();
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn virtual_machines(args: &Args) -> Result<Vec<Machine>, String> {
     let kernels = kernels::get(&kernels::cache()?, &args.kernels)?;
-    Ok(kernels.into_iter().map(|kernel| Machine::Qemu { series: kernel.series, image: kernel.image }).collect())
+    let machine = |kernel: kernels::Kernel| {
+        let kernels::Kernel { series, image, modules } = kernel;
+        Machine::Qemu { series, image, modules }
+    };
+    Ok(kernels.into_iter().map(machine).collect())
 }
 
 /// The tests that are for this machine, or as many boots as are wanted.

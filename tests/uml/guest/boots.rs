@@ -32,7 +32,8 @@ pub fn root(rules: &str, run: &str) {
     folders(rules);
 }
 
-fn folders(rules: &str) {
+/// Those that a kernel without them needs; the other file systems are writable.
+pub fn folders(rules: &str) {
     for folder in ["/etc/khelper.d/rules.d", "/var/lib"] {
         fs::create_dir_all(folder).unwrap();
     }

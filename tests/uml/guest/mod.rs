@@ -6,6 +6,7 @@ pub mod costs;
 pub mod counts;
 pub mod enforced;
 pub mod finder;
+pub mod flows;
 pub mod init;
 pub mod knobs;
 pub mod names;
@@ -105,6 +106,7 @@ pub const TESTS: &[Test] = &[
     test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
     test("the_shim_stands_before_modprobe_and_is_taken_away", "", Where::Everywhere, shim::before_modprobe),
     test("one_program_is_every_helper_and_asks_for_each", "", Where::Static, static_helper::four_kinds),
+    test("what_machines_do_still_works_under_the_shipped_profiles", "", Where::Static, flows::under_profiles),
     boot("a_boot_with_the_daemon_allows_and_denies", boots::whole),
     boot("a_boot_without_a_daemon_runs_every_helper_and_says_so", boots::no_daemon),
     boot("a_boot_without_the_daemon_that_is_needed_runs_none_and_says_so", boots::closed),

@@ -17,7 +17,7 @@ use crate::watcher::Watcher;
 const PATH: &str = "/sbin/usermode-helper";
 const HELPERS: usize = 400;
 
-fn place(fails_closed: bool) {
+pub fn place(fails_closed: bool) {
     let new = format!("{PATH}.new");
     fs::write(&new, program(&settings(fails_closed)).unwrap()).unwrap();
     fs::set_permissions(&new, PermissionsExt::from_mode(0o755)).unwrap();
@@ -45,7 +45,12 @@ fn key_and_core(name: &str) {
     fs::write(LOG, "").unwrap();
     crash("whole-e0");
     asking::until_noted(1);
-    let core = fs::read("/tmp/core").unwrap();
+    core_is_whole("/tmp/core");
+}
+
+/// The core of a process whose name begins with `whole`.
+pub fn core_is_whole(path: &str) {
+    let core = fs::read(path).unwrap();
     assert_eq!(core.len(), length(&core), "the core's length is that of its segments");
     let pattern: Vec<u8> = (0..1u32 << 20).flat_map(|n| n.wrapping_mul(2_654_435_761).to_ne_bytes()).collect();
     let at = core.windows(64).position(|piece| *piece == pattern[64..128]).expect("the pattern's second piece");

@@ -27,11 +27,13 @@ use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
 use khelper::policy::rules::Mode;
 use khelper::sys::linux::seqpacket::{self, Presence, presence};
+use khelper::sys::linux::waiting::Waiter;
 use program::write_program;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
+    shutdown, socket_with,
 };
 
 /// What the daemon may take at most, in milliseconds: long, so that a busy machine changes nothing.
@@ -42,6 +44,9 @@ struct Place {
     told: Arc<Mutex<Vec<String>>>,
     judge: Option<Arc<Judge>>,
     live: Option<Arc<Live>>,
+    untaken: Arc<Mutex<Vec<i32>>>,
+    /// What the kernel's trace says of every requester.
+    asker: Option<Option<Waiter>>,
 }
 
 impl Place {
@@ -55,7 +60,7 @@ impl Place {
         fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         fs::create_dir(dir.path().join("rules.d")).unwrap();
         fs::write(dir.path().join("rules.d/10.rules"), rules).unwrap();
-        let place = Self { dir, told: Arc::default(), judge: None, live: None };
+        let place = Self { dir, told: Arc::default(), judge: None, live: None, untaken: Arc::default(), asker: None };
         let bytes = |name| place.path(name).into_os_string().into_encoded_bytes();
         let settings = Settings {
             release: Release::own(),
@@ -98,7 +103,12 @@ impl Place {
         let told = self.told.clone();
         let tell = move |_: i32, _: &_, sentence: &str| told.lock().unwrap().push(sentence.to_owned());
         let (profiles, _) = Profiles::load(profiles::Folders::only(self.path("profiles.d")));
+        let untaken = self.untaken.clone();
         let judge = Judge::new(live, Arc::new(tell)).profiles(Arc::new(move |name| profiles.get(name)));
+        let mut judge = judge.telling_untaken(Arc::new(move |pid| untaken.lock().unwrap().push(pid)));
+        if let Some(asker) = self.asker.clone() {
+            judge = judge.asking(Arc::new(move |_, _| asker.clone()));
+        }
         let judge = Arc::new(judge);
         self.judge = Some(judge.clone());
         let socket = seqpacket::bound(&self.path("socket")).unwrap();
@@ -215,6 +225,38 @@ fn who_asked_is_unknown_here_and_that_satisfies_a_deny_and_no_allow() {
     };
     let _verdicts = place.answer(Mode::Enforce, |_| Ok(()));
     assert_eq!((code(&place.request("one")), code(&place.request("two")), code(&place.request("three"))), (1, 1, 0));
+}
+
+#[test]
+fn the_trace_says_who_asked_where_the_threads_do_not() {
+    let rules = "allow name one uid=0-4294967294\ndeny name one\ndeny name two uid=1000\n";
+    let Some(mut place) = Place::new(rules) else { return };
+    let waiter = |uid| Waiter { ids: Some((uid, uid)), ..Waiter::default() };
+    for (found, expected) in [
+        (None, [1, 1]),
+        // It was killed.
+        (Some(Waiter::default()), [1, 1]),
+        (Some(waiter(0)), [0, 0]),
+        (Some(waiter(1000)), [0, 1]),
+    ] {
+        place.asker = Some(found);
+        let _verdicts = place.answer(Mode::Enforce, |_| Ok(()));
+        assert_eq!([code(&place.request("one")), code(&place.request("two"))], expected);
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_told() {
+    let Some(mut place) = Place::new("deny name sctp\n") else { return };
+    let _verdicts = place.answer(Mode::Enforce, |_| Ok(()));
+    let fd = place.connect();
+    // As the shim does when its time is over.
+    shutdown(&fd, Shutdown::Read).unwrap();
+    send(&fd, b"\x01\0\x04\0\0\0/bin/x\0-q\0--\0sctp\0", SendFlags::empty()).unwrap();
+    while place.untaken.lock().unwrap().is_empty() {
+        std::thread::yield_now();
+    }
+    assert_eq!(*place.untaken.lock().unwrap(), [i32::try_from(std::process::id()).unwrap()]);
 }
 
 #[test]

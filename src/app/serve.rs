@@ -94,17 +94,12 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let host = Arc::new(LinuxHost::new());
     let ledger = Ledger::open(Options::new(&folder, "daemon"), &*host).map_err(|e| Failure::Failed(e.whole()))?;
     let kernel = args.watch_kernel.then(|| watch(&folder, &host)).transpose()?;
-    let mut builder = Engine::builder().host(host).fix_sigchld(true).helper_limits(vec![limit]);
-    builder = builder.record_sink(ledger.clone()).first_id(ledger.first_id());
-    builder = cgroup::delegated().into_iter().fold(builder, Builder::helper_cgroups);
-    if let Ok(path) = std::env::current_exe() {
-        builder = builder.probe(path, PROBE_ARG);
-    }
+    let builder = builder(&ledger).host(host).helper_limits(vec![limit]);
     let journal = Arc::new(Journal::new()?);
     let state = last_good(&folder).with_file_name("");
     let rules = Arc::new(verdict::rules(args, for_shim.as_ref(), &state, &journal).map_err(refused)?);
     let profiles = verdict::profiles(args, &journal);
-    builder = builder.rules(rules.hook()).profiles(profiles.hook());
+    let builder = builder.rules(rules.hook()).profiles(profiles.hook());
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
     let config = args.config.as_ref().map_or_else(Config::default, Config::folder);
@@ -114,15 +109,15 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let target = Arc::new(local.with_config(config.clone()).with_ledger(view).with_rules(rules.clone()));
     let mut configuration = Configuration::new(target.clone(), config, last_good(&folder), rules.clone(), profiles);
     configuration.start(&journal)?;
+    let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
     let verdicts = for_shim
         .as_ref()
-        .map(|socket| verdict::answer(socket, rules, configuration.profiles.hook(), &journal))
+        .map(|socket| verdict::answer(socket, rules, configuration.profiles.hook(), &journal, watched.clone()))
         .transpose()?
         .map(Arc::new);
     configuration.verdicts.clone_from(&verdicts);
     let reload = Arc::new(move || configuration.reload());
     let counted = engine.clone();
-    let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
     let parts =
         Parts { engine, target, kernel: watched, listener, signals, notify, journal: journal.clone(), reload, most };
     let left = Server::new(parts)?.run()?;
@@ -134,6 +129,16 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let own = losses(counted.snapshot().totals.records_lost, &ledger.stats());
     farewell(&journal, own.iter().chain(of_kernel.iter().flatten()), &left);
     Ok(())
+}
+
+/// The engine, with this ledger.
+fn builder(ledger: &Arc<Ledger>) -> Builder {
+    let builder = Engine::builder().fix_sigchld(true).record_sink(ledger.clone()).first_id(ledger.first_id());
+    let builder = cgroup::delegated().into_iter().fold(builder, Builder::helper_cgroups);
+    match std::env::current_exe() {
+        Ok(path) => builder.probe(path, PROBE_ARG),
+        Err(_) => builder,
+    }
 }
 
 /// The last lines of the log: what was lost, and what runs on.

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use crate::abi::error::SysError;
 use crate::abi::event::Level;
 use crate::cli::serve::Serve;
+use crate::control::host::{HostKernel, Ruling};
 use crate::control::module_tree::ModuleTree;
 use crate::control::profiles::{self, Live as Profiles};
 use crate::control::rules::{Answers, Folders, Judge, Live, OrderFile, Refused};
@@ -20,6 +21,7 @@ use crate::daemon::verdict::{Parts, Unanswered, Verdicts};
 use crate::engine::ProfileHook;
 use crate::policy::asker::may_ask;
 use crate::policy::rules::Decision;
+use crate::sys::process::start_time;
 
 /// The socket of the shim. Root's daemon at its usual socket has one, and who names one.
 pub fn listen(args: &Serve) -> Result<Option<Listener>, SysError> {
@@ -80,25 +82,37 @@ pub fn profiles(args: &Serve, journal: &Journal) -> Arc<Profiles> {
     Arc::new(profiles)
 }
 
-/// Answers the shim, by these rules and with these profiles.
+/// Answers the shim, by these rules and with these profiles. `kernel` has the records of the helpers.
 pub fn answer(
     socket: &Listener,
     rules: Arc<Live>,
     profiles: ProfileHook,
     journal: &Arc<Journal>,
+    kernel: Option<Arc<HostKernel>>,
 ) -> Result<Answering, SysError> {
-    let journal = journal.clone();
-    let told = move |_: i32, decision: &Decision, sentence: &str| match decision {
-        Decision::Allow(Some(cited)) if cited.rule.log => journal.line(Level::Info, sentence),
-        Decision::Allow(_) => {}
-        Decision::Deny(_) | Decision::WouldDeny(_) => journal.line(Level::Warning, sentence),
+    let (journal, records) = (journal.clone(), kernel.clone());
+    let told = move |pid: i32, decision: &Decision, sentence: &str| {
+        match decision {
+            Decision::Allow(Some(cited)) if cited.rule.log => journal.line(Level::Info, sentence),
+            Decision::Allow(_) => {}
+            Decision::Deny(_) | Decision::WouldDeny(_) => journal.line(Level::Warning, sentence),
+        }
+        // It waits for the answer, so the pid is its own.
+        if let (Some(records), Some(start_time)) = (&records, start_time(pid)) {
+            let is_denied = matches!(decision, Decision::Deny(_));
+            records.ruled(pid, start_time, Ruling { is_denied, sentence: sentence.into() });
+        }
     };
     let socket = socket
         .socket
         .try_clone()
         .map_err(|e| SysError::new("dup", Errno::from_raw(e.raw_os_error().unwrap_or(libc::EMFILE))))?;
     let shim = PathBuf::from(OsString::from_vec(Shim::own()));
-    let judge = Arc::new(Judge::new(rules, Arc::new(told)).profiles(profiles));
+    let (traced, withdraws) = (kernel.clone(), kernel);
+    let untaken = move |pid: i32| withdraws.iter().for_each(|kernel| kernel.unruled(pid));
+    let asks = move |pid: i32, until| traced.as_ref()?.waiter(pid, start_time(pid)?, until);
+    let judge = Judge::new(rules, Arc::new(told)).telling_untaken(Arc::new(untaken)).asking(Arc::new(asks));
+    let judge = Arc::new(judge.profiles(profiles));
     let verdicts = Verdicts::start(Parts { socket, shim, judge: judge.clone(), admit: may_ask })?;
     Ok(Answering { judge, verdicts })
 }

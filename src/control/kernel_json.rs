@@ -94,7 +94,7 @@ impl<'a> KernelEntry<'a> {
             asked_by: r.asked_by,
             chain: [],
             worker: kernel.worker,
-            outcome: not_told.is_none().then_some(r.outcome),
+            outcome: (not_told.is_none() || r.outcome == Outcome::Refused).then_some(r.outcome),
             exit_code: r.status.and_then(|s| s.exit_code()),
             signal: r.status.and_then(|s| s.signal()),
             core: r.status.map(|s| s.core()),

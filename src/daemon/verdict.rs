@@ -221,10 +221,13 @@ impl Server {
                 Some(Open { connection, pid: of.pid, is_waited: of.is_waited, question: Question::read(packet)? })
             })
             .collect();
-        for ((connection, _), given) in packets.iter().zip(self.parts.judge.answers(&questions)) {
+        let judge = self.parts.judge.clone();
+        judge.answers(&questions, |at, given| {
+            let (connection, _) = &packets[at];
             if seqpacket::sent(&connection.socket, &given.packet(), given.ruleset()).is_err() {
                 self.count(LATE, 1);
+                judge.untaken(connection.pid);
             }
-        }
+        });
     }
 }

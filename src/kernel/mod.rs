@@ -4,6 +4,7 @@
 //! the rest is not. Nothing here changes the kernel's settings: the trace instances are this process's own.
 #![forbid(unsafe_code)]
 
+pub mod askers;
 pub mod capable;
 pub mod event;
 pub mod format;

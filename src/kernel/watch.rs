@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use nix::errno::Errno;
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::askers::Askers;
 use super::join::{Counts, Join};
 use super::knowledge::Knowledge;
 use super::observation::Observation;
@@ -76,6 +77,7 @@ pub struct Watch {
     queue: Receiver<Told>,
     status: Arc<Mutex<Status>>,
     stop: Stopper,
+    askers: Askers,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -135,10 +137,12 @@ impl Watch {
         };
         let status = Arc::new(Mutex::new(status));
         let (sender, queue) = bounded(capacity);
-        let (out, thread_stop) = (Out { sender, missed: 0, status: status.clone() }, stop.clone());
+        let askers = Askers::default();
+        let out = Out { sender, missed: 0, status: status.clone(), askers: askers.clone() };
+        let thread_stop = stop.clone();
         let thread = spawn("khelper-kernel", move || run(source, out, &thread_stop))
             .map_err(|e| failed("start a thread")(Errno::from_raw(e.raw_os_error().unwrap_or(libc::EAGAIN))))?;
-        Ok(Self { queue, status, stop: Stopper(stop), thread: Some(thread) })
+        Ok(Self { queue, status, stop: Stopper(stop), askers, thread: Some(thread) })
     }
 
     /// The next item; `None` when the watch has ended.
@@ -164,6 +168,11 @@ impl Watch {
         Viewer(self.status.clone())
     }
 
+    /// Who the newest helpers were started for.
+    pub fn askers(&self) -> Askers {
+        self.askers.clone()
+    }
+
     /// A handle that ends the watch.
     pub fn stopper(&self) -> Stopper {
         self.stop.clone()
@@ -184,6 +193,7 @@ struct Out {
     sender: Sender<Told>,
     missed: u64,
     status: Arc<Mutex<Status>>,
+    askers: Askers,
 }
 
 impl Out {
@@ -203,6 +213,7 @@ fn run(mut source: Source, mut out: Out, stop: &Stop) {
     let _ = rustix::process::setpriority_process(None, NICE);
     let mut join = Join::new(source.sources(), source.since);
     let result = rounds(&mut source, &mut join, &mut out, stop);
+    out.askers.end();
     for observation in join.finish() {
         out.send(Told::Helper(Box::new(observation)));
     }
@@ -243,6 +254,7 @@ fn rounds(source: &mut Source, join: &mut Join, out: &mut Out, stop: &Stop) -> R
             check_at = now() + if suspects.is_empty() { CHECK } else { AGAIN };
         }
         let observations = join.advance(round.saturating_sub(DELAY));
+        out.askers.tell(join.new_askers());
         if !lost.is_empty() {
             check_at = now() + SOON;
         }

@@ -9,6 +9,7 @@ mod lineage;
 mod pump;
 mod record;
 mod request;
+mod rules;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -25,6 +26,7 @@ use crate::abi::event::EventKinds;
 use crate::abi::record::Record;
 use crate::abi::sink::RecordSink;
 use crate::abi::snapshot::{KnownState, WatchState};
+use crate::kernel::askers::Askers;
 use crate::kernel::knowledge::{Knowledge, ROOT};
 use crate::kernel::list::{self, NotListed};
 use crate::kernel::watch::{Stopper, Watch as KernelWatch};
@@ -42,6 +44,7 @@ use answer::{Job, is_quick};
 use store::{Source, Store};
 
 pub use record::of as record_of;
+pub use store::Ruling;
 
 /// The most ended helpers that a watch usually keeps, as many as an engine does.
 pub const KEPT: usize = 10_000;
@@ -114,6 +117,8 @@ pub struct HostKernel {
     store: Arc<Store>,
     /// The watch, and the thread that takes what it tells; `None` if the helpers were listed.
     watch: Option<(Stopper, Mutex<Option<JoinHandle<()>>>)>,
+    /// Who the newest helpers were started for.
+    askers: Askers,
     /// The queue of the thread that performs commands; `None` until one needs it.
     worker: Mutex<Option<Sender<Job>>>,
     info: TargetInfo,
@@ -129,7 +134,7 @@ impl HostKernel {
         let (info, first_id) = options.info();
         let status = watch.status();
         let store = Arc::new(Store::new(Source::Watch(watch.viewer()), &info, first_id, options));
-        let (stopper, filled) = (watch.stopper(), store.clone());
+        let (stopper, askers, filled) = (watch.stopper(), watch.askers(), store.clone());
         let pump = spawn("khelper-helpers", move || pump::run(watch, &filled));
         let failed = |e: std::io::Error| {
             let errno = nix::errno::Errno::from_raw(e.raw_os_error().unwrap_or(libc::EAGAIN));
@@ -137,7 +142,7 @@ impl HostKernel {
         };
         let pump = Mutex::new(Some(pump.map_err(failed)?));
         store.wait_listed(LISTED);
-        Ok(Self { store, watch: Some((stopper, pump)), worker: Mutex::default(), info })
+        Ok(Self { store, watch: Some((stopper, pump)), askers, worker: Mutex::default(), info })
     }
 
     /// Lists the helpers that run now, without a watch: nothing that starts or ends later is seen. It says what a watch
@@ -157,7 +162,7 @@ impl HostKernel {
             store.started(&helper, pump::start_time(&helper));
         }
         store.ended();
-        Ok(Self { store, watch: None, worker: Mutex::default(), info })
+        Ok(Self { store, watch: None, askers: Askers::default(), worker: Mutex::default(), info })
     }
 
     /// Ends the watch, and waits until its last helpers are recorded and its trace instances removed. A second call does

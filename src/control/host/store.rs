@@ -2,6 +2,7 @@
 
 mod lives;
 pub(super) mod read;
+mod rulings;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,8 @@ use crate::kernel::watch::Viewer;
 use crate::sys::process::monotonic;
 
 use super::Options;
+pub use rulings::Ruling;
+use rulings::Rulings;
 
 /// How many warnings a snapshot lists.
 const WARNINGS: usize = 16;
@@ -44,6 +47,7 @@ struct State {
     pids: HashMap<i32, u64>,
     /// What an earlier watch has recorded as running and this one has not found yet, by pid and start time.
     left: HashMap<(i32, u64), Arc<Record>>,
+    rulings: Rulings,
     ended: VecDeque<Arc<Record>>,
     /// How many ended helpers are not kept any more.
     first: u64,
@@ -91,6 +95,7 @@ impl Store {
             live: SortedMap::new(),
             pids: HashMap::new(),
             left,
+            rulings: Rulings::default(),
             ended: VecDeque::new(),
             first: 0,
             totals: Totals::default(),

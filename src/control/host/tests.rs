@@ -1,10 +1,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::store::{Source, Store};
+use super::birth;
+use super::store::{Ruling, Source, Store};
 use super::{Options, record_of};
 use crate::abi::actor::{Comm, Origin};
 use crate::abi::cap::{CapMask, CapSets};
+use crate::abi::error::Stage;
 use crate::abi::kernel_helper::{Cause as Of, Doubts, Fact, Unknown};
 use crate::abi::place::Attribution;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
@@ -191,4 +193,91 @@ fn what_an_earlier_watch_saw_start_keeps_its_record_and_its_number() {
     assert_eq!(*written[2].1, record(&hostile()), "as if one watch had seen all of it");
     let lost = &written[1].1;
     assert_eq!((lost.outcome, lost.state, lost.actor.uid), (Outcome::Lost, State::Ended, 1000));
+}
+
+/// A store whose ledger is a sink, and a helper that was forked at its start in clock ticks.
+fn ruled_place() -> (Store, Arc<Sink>, Observation, u64) {
+    let sink = Arc::new(Sink::default());
+    let options =
+        Options { sink: Some(sink.clone()), ..Options::new(CapMask::up_to(40), crate::control::testing::actor()) };
+    let store = Store::new(Source::List(Vec::new()), &options.info().0, 1, options);
+    let ticks = 5_000_000;
+    let forked = birth::made_at(ticks);
+    let times = Times {
+        queued: Some(forked - 1_000_000),
+        forked: Some(forked),
+        executed: Some(forked + 50_000),
+        ended: Some(forked + 2_000_000),
+    };
+    (store, sink, Observation { times, ..hostile() }, ticks)
+}
+
+fn ruling(is_denied: bool) -> Ruling {
+    let verb = if is_denied { "denied by" } else { "allowed by" };
+    Ruling { is_denied, sentence: format!("{verb} /r:7 (rule): asked x").into() }
+}
+
+#[test]
+fn the_rule_that_decided_is_in_the_record_whether_it_or_the_helper_is_told_first() {
+    let running = |helper: &Observation| Observation {
+        status: Err(Unknown::StillRunning),
+        times: Times { ended: None, ..helper.times },
+        ..helper.clone()
+    };
+    for told_first in [true, false] {
+        for (is_denied, raw) in [(true, 256), (false, 256), (false, 0)] {
+            let (store, sink, helper, ticks) = ruled_place();
+            let helper = Observation { status: Ok(WaitStatus::from_raw(raw)), ..helper };
+            if told_first {
+                store.started(&running(&helper), Some(ticks));
+            }
+            store.ruled(helper.pid, ticks, ruling(is_denied));
+            if told_first {
+                assert_eq!(store.records(&[1])[0].ruled().is_some(), !is_denied);
+            }
+            store.finished(&helper);
+            let (_, record) = sink.0.lock().unwrap().last().unwrap().clone();
+            let expected = if is_denied { (Outcome::Refused, Some(Stage::Hook)) } else { (Outcome::Exited, None) };
+            assert_eq!((record.outcome, record.stage), expected);
+            assert_eq!((record.why().as_deref(), record.actor.uid), (Some(&*ruling(is_denied).sentence), 1000));
+            assert_eq!(record.status.unwrap().raw(), raw);
+            // The next process with this number is another one.
+            store.finished(&helper);
+            assert_eq!(sink.0.lock().unwrap().last().unwrap().1.why(), None);
+        }
+    }
+}
+
+#[test]
+fn a_rule_is_not_cited_for_another_process_nor_for_an_answer_that_was_not_taken() {
+    let last = |sink: &Sink| sink.0.lock().unwrap().last().unwrap().1.clone();
+    let (store, sink, helper, ticks) = ruled_place();
+    // A process that had the number before.
+    store.ruled(helper.pid, ticks - 100, ruling(true));
+    store.finished(&helper);
+    assert_eq!((last(&sink).outcome, last(&sink).why()), (Outcome::Exited, None));
+    store.ruled(helper.pid, ticks, ruling(true));
+    store.unruled(helper.pid);
+    store.finished(&helper);
+    assert_eq!((last(&sink).outcome, last(&sink).why()), (Outcome::Exited, None));
+    // It ran all the same.
+    store.ruled(helper.pid, ticks, ruling(true));
+    store.finished(&Observation { status: Ok(WaitStatus::from_raw(0)), ..helper.clone() });
+    assert_eq!((last(&sink).outcome, last(&sink).why()), (Outcome::Exited, None));
+    // Where only ends are told, and where they are not.
+    let lone = Observation { times: Times { ended: helper.times.ended, ..Times::default() }, ..lone_end() };
+    store.ruled(helper.pid, ticks, ruling(true));
+    store.finished(&Observation { status: Ok(WaitStatus::from_raw(256)), ..lone });
+    assert_eq!(last(&sink).outcome, Outcome::Refused);
+    store.ruled(helper.pid, ticks, ruling(true));
+    store.finished(&Observation { status: Err(Unknown::NotTold), ..helper.clone() });
+    assert_eq!(last(&sink).outcome, Outcome::Refused);
+    // Those of helpers that are never told are bounded: the newest stay.
+    for pid in 0..10_000 {
+        store.ruled(pid, ticks, ruling(true));
+    }
+    for (pid, expected) in [(10, Outcome::Exited), (9_999, Outcome::Refused)] {
+        store.finished(&Observation { pid, ..helper.clone() });
+        assert_eq!(last(&sink).outcome, expected);
+    }
 }

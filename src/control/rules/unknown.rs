@@ -7,8 +7,9 @@ use crate::policy::rules::Rules;
 pub fn unknown_requesters(rules: &Rules, misnamed: fn() -> Option<String>) -> Option<String> {
     let name = rules.asks_who().then(misnamed)??;
     Some(format!(
-        "who asks is not known on this kernel (a reader of a pipe has `{name}` in /proc/PID/wchan): for the shim, rules with \
-         conditions deny; such a deny holds for everybody, and such an allow for nobody, root included"
+        "who asks is not known on this kernel (a reader of a pipe has `{name}` in /proc/PID/wchan), unless its trace tells it \
+         to a daemon with --watch-kernel: else, for the shim, rules with conditions deny; such a deny holds for everybody, \
+         and such an allow for nobody, root included"
     ))
 }
 

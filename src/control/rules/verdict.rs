@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::abi::error::SysError;
 use crate::abi::profile::Profile;
@@ -19,6 +20,16 @@ use super::strictest::Strictest;
 
 /// Told of each decision that cites a rule, before it is answered: the helper's pid, the decision, the sentence.
 pub type Told = Arc<dyn Fn(i32, &Decision, &str) + Send + Sync>;
+
+/// Told of a helper, by its pid, that has not taken the answer to its question: the compiled rules decide.
+pub type Untaken = Arc<dyn Fn(i32) + Send + Sync>;
+
+/// Says who waits for the helper with this pid, at the latest at this moment; `None` if that is not known. Of one that was
+/// killed nothing is known.
+pub type Asks = Arc<dyn Fn(i32, Instant) -> Option<Waiter> + Send + Sync>;
+
+/// How long that may take. The shim waits for 200 ms, and a question may come while others are waited for.
+const PATIENCE: Duration = Duration::from_millis(60);
 
 /// A question that is open.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +77,8 @@ pub struct Judge {
     /// What the profiles that were used need at each launch.
     ready: Mutex<Vec<Arc<Ready>>>,
     told: Told,
+    untaken: Option<Untaken>,
+    asks: Option<Asks>,
     counts: [AtomicU64; 3],
 }
 
@@ -83,7 +96,15 @@ pub struct Answers {
 impl Judge {
     /// Answers by these rules. A helper whose rule names a profile is refused, unless [`Self::profiles`] knows it.
     pub fn new(live: Arc<Live>, told: Told) -> Self {
-        Self { live, profiles: None, ready: Mutex::default(), told, counts: Default::default() }
+        Self {
+            live,
+            profiles: None,
+            ready: Mutex::default(),
+            told,
+            untaken: None,
+            asks: None,
+            counts: Default::default(),
+        }
     }
 
     /// Looks up the profiles that rules name.
@@ -93,15 +114,56 @@ impl Judge {
         self
     }
 
-    /// Answers each of these questions. Who asked is looked up once for all of them.
-    pub fn answers(&self, questions: &[Open<'_>]) -> Vec<Given> {
-        let waiters = if self.live.asks_who() { requesters(&Waiting::now()) } else { Vec::new() };
+    /// Where several processes may have asked, or none is found, this says which one has.
+    #[must_use]
+    pub fn asking(mut self, asks: Asks) -> Self {
+        self.asks = Some(asks);
+        self
+    }
+
+    /// Tells of answers that come too late.
+    #[must_use]
+    pub fn telling_untaken(mut self, untaken: Untaken) -> Self {
+        self.untaken = Some(untaken);
+        self
+    }
+
+    /// The helper with this pid has not taken its answer.
+    pub fn untaken(&self, pid: i32) {
+        self.untaken.iter().for_each(|told| told(pid));
+    }
+
+    /// Answers each of these questions, as soon as its requester is known: `send` gets the question's place among them.
+    pub fn answers(&self, questions: &[Open<'_>], mut send: impl FnMut(usize, Given)) {
+        let asks_who = self.live.asks_who();
+        let trace = |open: &Open<'_>, until: Instant| {
+            self.asks.as_ref().filter(|_| asks_who && open.is_waited)?(open.pid, until)
+        };
+        let now = Instant::now();
+        let mut left: Vec<usize> = (0..questions.len()).collect();
+        let mut traced = |left: &mut Vec<usize>, until: Instant| {
+            left.retain(|at| {
+                let told = trace(&questions[*at], until);
+                told.iter().for_each(|waiter| send(*at, self.answer(&questions[*at], &[known(waiter)])));
+                told.is_none()
+            });
+        };
+        traced(&mut left, now);
+        if left.is_empty() {
+            return;
+        }
+        let waiters = if asks_who { requesters(&Waiting::now()) } else { Vec::new() };
+        if !matches!(&waiters[..], [one] if one.ids.is_some()) {
+            traced(&mut left, now + PATIENCE);
+        }
         let mut candidates: Vec<Requester<'_>> = waiters.iter().map(known).collect();
         // The last one is for helpers whose requester does not wait.
         candidates.push(Requester::default());
         let waited = &candidates[..candidates.len() - 1];
-        let of = |open: &Open<'_>| self.answer(open, if open.is_waited { waited } else { &candidates });
-        questions.iter().map(of).collect()
+        for at in left {
+            let open = &questions[at];
+            send(at, self.answer(open, if open.is_waited { waited } else { &candidates }));
+        }
     }
 
     fn answer(&self, open: &Open<'_>, candidates: &[Requester<'_>]) -> Given {

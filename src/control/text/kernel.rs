@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::abi::escape::screen;
+use crate::abi::escape::{screen, screen_again};
 use crate::abi::event::LossSource;
 use crate::abi::kernel_helper::{Cause, Fact, KernelHelper, Missing, Unknown};
 use crate::abi::record::{Outcome, Record};
 use crate::abi::snapshot::{KnownState, WatchState};
 use crate::abi::time::Micros;
 
+use super::pieces::allowed;
 use super::ps::{self, quoted};
 
 /// `module "fs-foo"`, `release agent "/bin/agent"`, `run (its program is not known: ..)`.
@@ -101,6 +102,7 @@ pub fn story(record: &Record, kernel: &KernelHelper, asked: &str, with: &str, en
     }
     let pid = record.pid.map(|pid| format!(" as pid {pid}")).unwrap_or_default();
     let line = match (record.outcome, &*record.path) {
+        (Outcome::Refused, _) => format!("Not run: {}.", screen_again(&record.why().unwrap_or_default())),
         (Outcome::ExecFailed, _) => "The kernel could not execute the program.".to_owned(),
         (_, b"") => format!("A program ran{pid}{with}."),
         (_, path) => {
@@ -108,12 +110,15 @@ pub fn story(record: &Record, kernel: &KernelHelper, asked: &str, with: &str, en
             format!("{}{} ran{pid}{with}.", screen(path), args.concat())
         }
     };
-    lines.push(line);
+    lines.push(match allowed(record) {
+        Some(allowed) => format!("{allowed} {line}"),
+        None => line,
+    });
     lines.extend(ended);
     if kernel.doubts.requester {
         lines.push("Who asked is doubtful: trace events of that time are lost.".to_owned());
     }
-    lines.extend(unknown(kernel));
+    lines.extend(unknown(record, kernel));
     lines
 }
 
@@ -136,8 +141,14 @@ fn asked_by(record: &Record, kernel: &KernelHelper) -> String {
 }
 
 /// `Unknown: its command line (gone before it could be read).`
-fn unknown(kernel: &KernelHelper) -> Option<String> {
-    let shown = |missing: &&Missing| missing.why != Unknown::KernelThread && missing.why != Unknown::StillRunning;
+fn unknown(record: &Record, kernel: &KernelHelper) -> Option<String> {
+    // What was denied has no command line and no end.
+    let is_denied = record.outcome == Outcome::Refused;
+    let hidden = |missing: &Missing| match missing.what {
+        Fact::Path | Fact::Arguments | Fact::Status if is_denied => true,
+        _ => matches!(missing.why, Unknown::KernelThread | Unknown::StillRunning),
+    };
+    let shown = |missing: &&Missing| !hidden(missing);
     let words = |Missing { what, why }: &Missing| format!("{} ({})", what.words(), why.words());
     let all: Vec<String> = kernel.unknown.iter().filter(shown).map(words).collect();
     (!all.is_empty()).then(|| format!("Unknown: {}.", all.join(", ")))
@@ -271,6 +282,30 @@ mod tests {
                 "Unknown: the process, user and name of the thread that asked (gone before it could be read).",
             ]
         );
+    }
+
+    #[test]
+    fn the_story_cites_the_rule_that_decided() {
+        let ruled = |said: &str, outcome| {
+            let unknown = vec![Missing { what: Fact::Arguments, why: Unknown::Gone }];
+            let stage = (outcome == Outcome::Refused).then_some(crate::abi::error::Stage::Hook);
+            let mut record = Record { said: Some(said.into()), outcome, stage, ..record(&hostile()) };
+            if let Some(kernel) = record.kernel.as_mut() {
+                kernel.unknown = unknown;
+            }
+            record
+        };
+        let story = |record: &Record| why::story(record, "T", CapMask::up_to(40))[1..].to_vec();
+        let denied = ruled("denied by /r:7 (deny name *): asked a\\x1b", Outcome::Refused);
+        assert_eq!(story(&denied), ["Not run: denied by /r:7 (deny name *): asked a\\x1b."]);
+        let mut line = String::new();
+        log::request(&mut line, "T", "kernel", &denied);
+        assert!(line.contains("  denied by a rule  12 ms  by "), "{line}");
+        let lines = story(&ruled("would be denied by /r:7 (deny name *): asked a", Outcome::Exited));
+        let audit = "Would be denied by /r:7 (deny name *): asked a; the rules were not enforced. /sbin/mod\\x0aprobe ";
+        assert!(lines[0].starts_with(audit) && lines[1] == "Exit 1 after 12 ms.", "{lines:?}");
+        let lines = story(&ruled("allowed by /r:1 (allow name a): asked a", Outcome::Exited));
+        assert!(lines[0].starts_with("Allowed by /r:1 (allow name a): asked a. /sbin/mod\\x0aprobe "), "{lines:?}");
     }
 
     #[test]

@@ -230,10 +230,11 @@ fn refused(record: &Record) -> OutcomeText {
     OutcomeText::new(symbol, Severity::Warned, format!("{by}{}", errno(record)))
 }
 
-/// Which part of the security hook denied the name (REQ-2). The cause that `judge_name` writes begins with the knob, that
+/// Which part of the security hook denied the name (REQ-2); of the kernel's own helpers, rules alone deny any. The cause that `judge_name` writes begins with the knob, that
 /// of a rule with `denied by`.
 pub(crate) fn denied_by(record: &Record) -> &'static str {
     match record.said.as_deref() {
+        _ if record.kernel.is_some() => "denied by a rule",
         Some(why) if why.starts_with(Key::Deny.name()) => "denied by khelper.deny",
         Some(why) if why.starts_with(Key::Allow.name()) => "denied by khelper.allow",
         Some(why) if why.starts_with("denied by ") => "denied by a rule",

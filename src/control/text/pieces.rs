@@ -3,9 +3,16 @@
 use std::fmt::Write as _;
 
 use crate::abi::actor::Actor;
-use crate::abi::escape::screen_to;
-use crate::abi::record::{Outcome, Record};
+use crate::abi::escape::{screen_again, screen_to};
+use crate::abi::record::{ALLOWED, Outcome, Record};
 use crate::abi::wait::{WaitStatus, signal_name};
+
+/// The sentence about the rule because of which a request went on.
+pub(super) fn allowed(record: &Record) -> Option<String> {
+    let ruled = screen_again(record.ruled()?);
+    let audit = if ruled.starts_with(ALLOWED) { "" } else { "; the rules were not enforced" };
+    Some(format!("{}{audit}.", ruled.replacen(['a', 'w'], if audit.is_empty() { "A" } else { "W" }, 1)))
+}
 
 /// Appends what else is to be said about an end.
 pub(super) fn put_remarks(words: &mut String, record: &Record) {

@@ -4,12 +4,13 @@ use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
 use crate::abi::escape::{screen, screen_again};
 use crate::abi::launch_spec::Enforcement;
-use crate::abi::record::{ALLOWED, Kind, Outcome, Record, State};
+use crate::abi::record::{Kind, Outcome, Record, State};
 
 use super::kernel;
 use super::log::{ended, what};
 use super::mask::but;
 use super::outcome::{chain, took};
+use super::pieces::allowed;
 use super::ps::quoted;
 
 /// The sentences about a record. `asked` is when the request was made, `known` are the capabilities that the kernel
@@ -74,14 +75,7 @@ fn decided(record: &Record, known: CapMask) -> String {
         _ => {}
     }
     let path = screen(&record.path);
-    let allowed = match record.ruled() {
-        None => "Allowed.".to_owned(),
-        Some(ruled) => {
-            let ruled = screen_again(ruled);
-            let audit = if ruled.starts_with(ALLOWED) { "" } else { "; the rules were not enforced" };
-            format!("{}{audit}.", ruled.replacen(['a', 'w'], if audit.is_empty() { "A" } else { "W" }, 1))
-        }
-    };
+    let allowed = allowed(record).unwrap_or_else(|| "Allowed.".to_owned());
     if record.pid.is_none() {
         return match record.outcome {
             Outcome::ExecFailed => format!("{allowed} {path} could not be run."),

@@ -16,6 +16,7 @@ mod tables;
 
 use crate::abi::wait::WaitStatus;
 
+use super::askers::Asker;
 use super::event::{Traced, What};
 use super::observation::{Observation, Unknown};
 use gaps::Gaps;
@@ -268,6 +269,12 @@ impl Join {
     /// The kernel threads that were made since the last call.
     pub fn new_kernel_threads(&mut self) -> Vec<i32> {
         std::mem::take(&mut self.tables.new_kernel_threads)
+    }
+
+    /// The requesters of the helpers that were forked since the last call, each with the helper's pid; those that are not
+    /// in doubt.
+    pub fn new_askers(&mut self) -> Vec<(i32, Asker)> {
+        std::mem::take(&mut self.tables.new_askers)
     }
 
     /// How many things are kept.

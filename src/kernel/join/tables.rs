@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::abi::actor::Comm;
 use crate::abi::wait::WaitStatus;
+use crate::kernel::askers::Asker;
 use crate::kernel::event::ModuleRequest;
 use crate::kernel::observation::{Cause, HelperFacts, Observation, Requester, Unknown};
 
@@ -68,6 +69,8 @@ pub(super) struct Tables {
     pub(super) kernel_threads: HashSet<i32>,
     pub(super) new_kernel_threads: Vec<i32>,
     pub(super) orphans: VecDeque<(u64, Exit)>,
+    /// The requesters of helpers that were forked, by the helper's pid.
+    pub(super) new_askers: Vec<(i32, Asker)>,
 }
 
 impl Tables {
@@ -84,6 +87,7 @@ impl Tables {
             kernel_threads: HashSet::new(),
             new_kernel_threads: Vec::new(),
             orphans: VecDeque::new(),
+            new_askers: Vec::new(),
         }
     }
 
@@ -181,6 +185,9 @@ impl Tables {
             out.extend(self.hand_out(child, Err(Unknown::ExitLost), None));
         }
         self.kernel_threads.remove(&child);
+        if let Ok(Asked { queued, requester, is_doubtful: false, .. }) = &asked {
+            self.new_askers.push((child, Asker { tid: requester.tid, queued: *queued, forked: time }));
+        }
         let helper =
             Helper { found: None, forked: Some(time), worker: Some(parent), asked, executed: None, facts: None };
         self.helpers.insert(child, helper);

@@ -302,6 +302,7 @@ fn an_end_before_the_fork_is_of_another_process() {
         join.push(time, traced(time, by, what).input);
     }
     assert_eq!(join.advance(320), []);
+    assert_eq!(join.new_askers(), [(164, Asker { tid: 106, queued: 200, forked: 310 })]);
     join.push(250, Input::Exit(Exit { pid: 164, parent: 5000, status: 256 }));
     assert_eq!((join.advance(330), join.running()), (vec![], vec![164]));
     join.push(400, Input::Exit(Exit { pid: 164, parent: 10, status: 9 }));
@@ -340,6 +341,8 @@ fn a_module_request_whose_work_is_lost_is_not_the_cause_of_the_threads_next_work
         }
         join.push(400, Input::Exit(Exit { pid: 164, parent: 10, status: 0 }));
         let seen = join.advance(500);
+        // Another thread's work may have begun.
+        assert_eq!(join.new_askers().len(), usize::from(lost == 150));
         let said = seen[0].cause.as_ref().map(|cause| match cause {
             Cause::Module(request) => Some(&*request.name),
             _ => None,

@@ -87,6 +87,20 @@ fn waits_in(tid: i32) -> ([u8; 32], usize) {
 }
 
 impl Waiter {
+    /// What is known of a thread that waits, as the kernel's trace has told, if it is the one that asked by its start time.
+    /// Nothing if it is a thread of the kernel, or was killed.
+    pub fn traced(tid: i32, is_it: impl Fn(u64) -> bool) -> Self {
+        let alive = || Task::of(tid).filter(|task| !task.is_kernel && !task.is_zombie && is_it(task.start_time));
+        let read = || {
+            let task = alive()?;
+            let status = status_of(tid)?;
+            let facts = Facts::of(tid, Some(task.start_time));
+            // Read last: what was read is that thread's, and it is blocked since it asked.
+            (alive()?.start_time == task.start_time).then_some(Self { ids: Some((status.uid, status.gid)), facts })
+        };
+        read().unwrap_or_default()
+    }
+
     /// What is known of a thread that waits. Nothing, if it does not wait any more when it has been read: it was killed, and
     /// its number may be another's.
     pub fn of(tid: i32) -> Self {

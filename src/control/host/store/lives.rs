@@ -9,7 +9,7 @@ use crate::kernel::observation::{Observation, Times, Unknown};
 use crate::kernel::watch::wall;
 use crate::sys::process::monotonic;
 
-use super::{Running, State, Store};
+use super::{Running, State, Store, rulings};
 
 impl Store {
     /// A helper runs, and has run for a while. `start_time` names its process.
@@ -27,6 +27,9 @@ impl Store {
                 (record.at, record.wall, record.started_us) = (since / 1000, wall(since), Some(0));
             }
             record.asked_by = state.asked_by(&above);
+            if let Some(ruling) = state.rulings.of(observation.pid, rulings::is_of(observation, start_time)) {
+                rulings::add(&mut record, ruling);
+            }
             Arc::new(record)
         });
         state.totals.launched += 1;
@@ -68,6 +71,10 @@ impl Store {
             }
         } else {
             state.totals.launched += 1;
+        }
+        let found = started.as_ref().and_then(|running| running.start_time);
+        if let Some(ruling) = state.rulings.take(observation.pid, rulings::is_of(observation, found)) {
+            rulings::add(&mut record, &ruling);
         }
         self.over(state, Arc::new(record));
     }

@@ -94,6 +94,7 @@ fn run(args: &Args) -> u8 {
             return code;
         }
         cli::Command::Rules(args) => return cli::rules::rules(args),
+        cli::Command::Profile(args) if !args.runs() => return cli::profile::look(args).unwrap_or_default(),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(log) => {
             let files = || cli::log::log(log, args.ledger_target());

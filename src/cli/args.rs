@@ -63,7 +63,7 @@ pub enum Command {
     Rules(RulesCommand),
     /// Put a program before the kernel's modprobe that asks the daemon for a verdict
     Shim(Shim),
-    /// Find the fewest capabilities that a program needs
+    /// Show and check profiles, what helpers are confined to; find the fewest capabilities that a program needs
     Profile(Profile),
     /// Serve one engine to other processes, over a socket
     Serve(Serve),

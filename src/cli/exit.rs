@@ -28,7 +28,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("0 to 255", "the helper's own exit code, unchanged"),
     (
         "1",
-        "diff: drift; rules: a fault or a change; profile find: no result; why: nothing is known; set -p, --system: a line failed; kill, abandon: there is no such request, \
+        "diff: drift; rules: a fault or a change; profile: a fault, no such profile, or no result; why: nothing is known; set -p, --system: a line failed; kill, abandon: there is no such request, \
          or it has ended, or something of its chain still runs",
     ),
     ("2", "the console: no terminal"),

@@ -23,7 +23,7 @@ pub mod over_ssh;
 pub mod posture;
 mod printer;
 pub mod probe;
-mod profile;
+pub mod profile;
 mod rehearse;
 mod request;
 pub mod rules;

@@ -10,11 +10,12 @@ use clap::Subcommand;
 
 use crate::abi::record::{Kind, Record};
 use crate::control::module_tree::ModuleTree;
+use crate::control::profiles;
 use crate::control::rules::{Folders, Replay, from_path, json, requester, text, to_import};
 use crate::ledger::line::{Brief, Item};
 use crate::ledger::reader::filter::Filter;
 use crate::policy::resolution::Tree;
-use crate::policy::rules::{Learner, Rules, Source};
+use crate::policy::rules::{Learner, Remark, Rules, Source};
 use crate::verbs::when::When;
 
 use super::exit::{USAGE, Verdict};
@@ -174,20 +175,34 @@ fn check(files: &Files, answers: &Answers) -> Result<u8, u8> {
     let tree = tree();
     // Without an index nothing can be said of modules: every pattern would match nothing.
     let tree = tree.as_deref().filter(|tree| tree.dep.is_some());
-    let remarks = rules.remarks(tree).unwrap_or_else(|error| {
+    let mut remarks = rules.remarks(tree).unwrap_or_else(|error| {
         say(&format!("the index of this kernel's modules {error}"));
         Vec::new()
     });
+    let lacking = without_profile(&rules);
+    let code = u8::from(!lacking.is_empty());
+    remarks.extend(lacking);
     for remark in &remarks {
         match files.json {
             true => answers.line(&json::remark(&rules, remark).to_string()),
             false => answers.line(&text::remark(&rules, remark)),
         }
     }
-    if !files.json {
+    if code == 0 && !files.json {
         answers.line(&format!("{}, no fault", text::counted(rules.rules().len(), "rule")));
     }
-    Ok(0)
+    Ok(code)
+}
+
+/// The rules that name a profile that is not there; says why that cannot be known.
+fn without_profile(rules: &Rules) -> Vec<Remark> {
+    match profiles::Folders::default().profiles() {
+        Ok(profiles) => rules.without_profile(&|name| profiles.get(name).is_some()),
+        Err(error) => {
+            complain(&error);
+            Vec::new()
+        }
+    }
 }
 
 impl Ledger {

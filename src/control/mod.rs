@@ -37,6 +37,7 @@ pub mod repeat;
 pub mod rules;
 pub mod rules_view;
 pub mod shim;
+pub mod sources;
 pub mod tally;
 pub mod target;
 pub mod target_info;

@@ -14,6 +14,7 @@ mod limit;
 mod parallel;
 mod phrases;
 mod probe;
+mod profile;
 #[path = "../common/program.rs"]
 mod program;
 mod rules;

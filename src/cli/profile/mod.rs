@@ -1,5 +1,6 @@
 //! `khelper profile`: what a program may do.
 
+mod files;
 mod find;
 
 use std::ffi::OsString;
@@ -15,6 +16,10 @@ use crate::verbs::options::seconds;
 
 use super::exit::Verdict;
 use super::request::Asker;
+
+use files::{Check, List, Show};
+
+pub use files::look;
 
 /// `profile`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +37,12 @@ enum Verb {
     /// without its numbers, or not at all, and named.
     #[command(after_help = MASKS_AND_ROOT)]
     Find(Find),
+    /// Show the profiles: what each sets, and its file
+    List(List),
+    /// Show all that a profile sets, in the order in which it is applied
+    Show(Show),
+    /// Check files of profiles: faults, profiles that leave a helper root, what the shim cannot apply
+    Check(Check),
 }
 
 /// `profile find`.
@@ -63,7 +74,7 @@ struct Find {
 
 impl Profile {
     /// Whether it runs programs through an engine of this process.
-    pub(super) const fn runs(&self) -> bool {
+    pub const fn runs(&self) -> bool {
         matches!(self.verb, Verb::Find(_))
     }
 }
@@ -88,6 +99,8 @@ impl Asker {
     pub(super) fn profile(&self, profile: &Profile) -> Verdict {
         match &profile.verb {
             Verb::Find(find) => self.find(find),
+            // They need no engine and are handled earlier.
+            Verb::List(_) | Verb::Show(_) | Verb::Check(_) => Verdict::Usage,
         }
     }
 }

@@ -20,10 +20,18 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
+/// Files by their names; `None` for one that is masked.
+pub(in crate::control) type Named = BTreeMap<OsString, Option<File>>;
+
 /// Reads the files with this ending of all folders, in the order of their names whatever their folders. A folder that does
 /// not exist is empty. Hidden files are passed over.
-pub(in crate::control) fn read(folders: &[PathBuf], ending: &[u8]) -> Result<Vec<File>, ControlError> {
-    let mut all: BTreeMap<OsString, Option<File>> = BTreeMap::new();
+pub(super) fn read(folders: &[PathBuf], ending: &[u8]) -> Result<Vec<File>, ControlError> {
+    Ok(named(folders, ending)?.into_values().flatten().collect())
+}
+
+/// The same by their names, with `None` for a name that is masked.
+pub(in crate::control) fn named(folders: &[PathBuf], ending: &[u8]) -> Result<Named, ControlError> {
+    let mut all = Named::new();
     for path in folders {
         let Some(folder) = Folder::open(path).map_err(|e| refused(&e))? else { continue };
         for name in folder.names().map_err(|e| refused(&e))? {
@@ -40,5 +48,5 @@ pub(in crate::control) fn read(folders: &[PathBuf], ending: &[u8]) -> Result<Vec
             all.insert(name, file);
         }
     }
-    Ok(all.into_values().flatten().collect())
+    Ok(all)
 }

@@ -1,40 +1,40 @@
-//! The files of profiles: `*.profile` of a few folders, each a profile of its own.
+//! The files of profiles: `*.profile` of a few folders, each a profile of its own, and those that khelper has itself.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::abi::cap::CapMask;
-use crate::abi::error::{ControlError, ParseError};
-use crate::abi::escape::screen;
+use crate::abi::error::ControlError;
 use crate::abi::profile::Profile;
-use crate::control::config::files;
+use crate::control::sources::{self, Kind};
 use crate::policy::profile::{Fault, Names, parse};
 use crate::policy::rules::Source;
 use crate::sys::host::Host;
 use crate::sys::linux::LinuxHost;
-use crate::sys::linux::whole_file::read;
 
-/// Where profiles are; a name that is in several folders is read from the first.
-const FOLDERS: [&str; 3] = ["/etc/khelper.d/profiles.d", "/run/khelper.d/profiles.d", "/usr/lib/khelper.d/profiles.d"];
-/// The ending of a file's name.
-const ENDING: &[u8] = b".profile";
-/// The largest file that is read.
-const MOST: u64 = 1 << 20;
+/// Files of profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProfileFiles;
+
+impl Kind for ProfileFiles {
+    const FOLDERS: [&'static str; 3] =
+        ["/etc/khelper.d/profiles.d", "/run/khelper.d/profiles.d", "/usr/lib/khelper.d/profiles.d"];
+    const ENDING: &'static str = ".profile";
+    const ADVICE: &'static str = "name a file of a profile, or a folder of files *.profile";
+}
 
 /// The folders of profiles.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folders(Vec<PathBuf>);
+pub type Folders = sources::Folders<ProfileFiles>;
 
-impl Default for Folders {
-    /// Those of the system.
-    fn default() -> Self {
-        Self(FOLDERS.iter().map(PathBuf::from).collect())
-    }
-}
+/// The profiles of khelper itself. A file of the same name in a folder comes before one of them, and a link to /dev/null
+/// masks it.
+const BUILT_IN: [(&str, &str); 3] = [
+    ("cores.profile", include_str!("../../../assets/profiles/cores.profile")),
+    ("keys.profile", include_str!("../../../assets/profiles/keys.profile")),
+    ("modprobe.profile", include_str!("../../../assets/profiles/modprobe.profile")),
+];
 
 /// Profiles, each read whole or not at all.
 #[derive(Clone, Debug, Default)]
@@ -66,37 +66,27 @@ impl Profiles {
 }
 
 impl Folders {
-    /// One folder in place of those of the system.
-    pub fn only(folder: PathBuf) -> Self {
-        Self(vec![folder])
-    }
-
-    /// Reads every file, in the order of their names. A link to /dev/null masks a file of later folders.
+    /// Reads every profile, in the order of their names. A link to /dev/null masks a file of later folders.
     ///
     /// # Errors
-    /// `EPERM` if another user than root and this one could change a file, a folder or a parent of it: nothing is read
-    /// then (AUTH-6); else the errno of the call that failed.
-    pub fn read(&self) -> Result<Profiles, ControlError> {
-        let files = files::read(&self.0, ENDING)?;
-        let sources: Vec<Source> = files.into_iter().map(|file| source(&file.path, file.bytes)).collect();
-        Ok(Profiles::parse(&sources))
+    /// As for [`sources::Folders::named`].
+    pub fn profiles(&self) -> Result<Profiles, ControlError> {
+        let mut files = self.named()?;
+        for (name, text) in BUILT_IN {
+            let own = || Some(Source { path: format!("built in/{name}").into(), text: text.into() });
+            files.entry(name.into()).or_insert_with(own);
+        }
+        let files: Vec<Source> = files.into_values().flatten().collect();
+        Ok(Profiles::parse(&files))
     }
 }
 
-/// Reads one file, whatever its owner: to look at a profile that is not in force.
+/// Reads one file, or every file of a folder, whatever its owner: to look at profiles that are not in force.
 ///
 /// # Errors
-/// The errno of the call that failed; `EINVAL` if it is no regular file, `EFBIG` over 1 MiB.
-pub fn from_path(path: &Path) -> Result<Source, ControlError> {
-    let failed = |errno: Errno| {
-        let error = ParseError::with(errno, errno.desc(), "name a file of a profile");
-        ControlError::Value { key: screen(path.as_os_str().as_bytes()), error }
-    };
-    read(path, MOST).map(|bytes| source(path, bytes)).map_err(failed)
-}
-
-fn source(path: &Path, text: Vec<u8>) -> Source {
-    Source { path: screen(path.as_os_str().as_bytes()).into(), text }
+/// As for [`sources::from_path`].
+pub fn from_path(path: &Path) -> Result<Vec<Source>, ControlError> {
+    sources::from_path::<ProfileFiles>(path)
 }
 
 /// One profile, with this machine's users and groups.

@@ -2,16 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::abi::error::Explain;
 use crate::abi::profile::{Calls, Part, Place, Profile};
 use crate::control::record_json::V;
-use crate::policy::profile::{Fault, Remark, beyond_shim, remarks};
-
-/// A faulty line.
-pub fn fault(fault: &Fault) -> Value {
-    json!({"v": V, "fault": fault.what.to_string(), "advice": fault.advice(), "file": &*fault.at.file,
-        "line": fault.at.line, "column": fault.column})
-}
+pub use crate::control::sources::fault;
+use crate::policy::profile::{Remark, beyond_shim, remarks};
 
 /// A remark of `profile check`.
 pub fn remark(profile: &Profile, remark: &Remark) -> Value {

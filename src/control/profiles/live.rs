@@ -13,7 +13,7 @@ use super::files::{Folders, Profiles};
 #[derive(Debug)]
 pub struct Live {
     folders: Folders,
-    standing: RwLock<Profiles>,
+    standing: RwLock<Arc<Profiles>>,
 }
 
 impl Live {
@@ -27,12 +27,17 @@ impl Live {
             }
             Err(why) => (Profiles::default(), vec![why]),
         };
-        (Self { folders, standing: RwLock::new(standing) }, faults)
+        (Self { folders, standing: RwLock::new(Arc::new(standing)) }, faults)
     }
 
     /// The profile of this name.
     pub fn get(&self, name: &str) -> Option<Arc<Profile>> {
-        self.standing.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.profiles().get(name).cloned()
+    }
+
+    /// Those that are in force now.
+    pub fn profiles(&self) -> Arc<Profiles> {
+        self.standing.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What an engine's builder takes, and who answers the shim.
@@ -51,11 +56,17 @@ impl Live {
             return Err(all.faults.iter().map(Fault::whole).collect());
         }
         let count = all.all.len();
-        *self.standing.write().unwrap_or_else(PoisonError::into_inner) = all;
+        *self.standing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(all);
         Ok(count)
     }
 }
 
 fn read(folders: &Folders) -> Result<Profiles, String> {
-    folders.read().map_err(|error| error.whole())
+    folders.profiles().map_err(|error| error.whole())
+}
+
+/// What the builder of an engine takes that reads the files whenever a helper needs a profile, so that a change is in force
+/// at once.
+pub fn hook(folders: Folders) -> ProfileHook {
+    Arc::new(move |name| folders.profiles().ok()?.get(name).cloned())
 }

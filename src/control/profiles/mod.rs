@@ -6,4 +6,4 @@ mod live;
 pub mod text;
 
 pub use files::{Folders, Profiles, from_path};
-pub use live::Live;
+pub use live::{Live, hook};

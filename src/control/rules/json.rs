@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::abi::error::Explain;
 use crate::abi::escape::json as escaped;
 use crate::control::record_json::V;
-use crate::policy::rules::{Fault, Position, Remark, Rules};
+pub use crate::control::sources::fault;
+use crate::policy::rules::{Position, Remark, Rules};
 
 use super::replay::{Change, Counts};
 
@@ -13,16 +13,12 @@ fn place(at: &Position) -> (String, u32) {
     (at.file.to_string(), at.line)
 }
 
-/// A faulty line.
-pub fn fault(fault: &Fault) -> Value {
-    let (file, line) = place(&fault.at);
-    json!({"v": V, "fault": fault.what.to_string(), "advice": fault.advice(), "file": file, "line": line,
-        "column": fault.column})
-}
-
 /// A remark of `rules check`.
 pub fn remark(rules: &Rules, remark: &Remark) -> Value {
-    let (Remark::Never(number, _) | Remark::Nothing(number, _) | Remark::Spread(number, ..)) = remark;
+    let (Remark::Never(number, _)
+    | Remark::Nothing(number, _)
+    | Remark::Spread(number, ..)
+    | Remark::NoProfile(number)) = remark;
     let (file, line) = place(&rules.rules()[*number].at);
     let mut all = json!({"v": V, "file": file, "line": line});
     match remark {
@@ -31,6 +27,7 @@ pub fn remark(rules: &Rules, remark: &Remark) -> Value {
             all["never_after"] = json!({"file": file, "line": line});
         }
         Remark::Nothing(_, pattern) => all["matches_nothing"] = json!(pattern),
+        Remark::NoProfile(number) => all["no_profile"] = json!(rules.rules()[*number].profile),
         Remark::Spread(_, own, others) => all["denies"] = json!({"modules": own, "dependents": others}),
     }
     all

@@ -24,6 +24,10 @@ pub fn remark(rules: &Rules, remark: &Remark) -> String {
         Remark::Nothing(number, pattern) => {
             format!("{}: `{}` matches no module of this kernel", at(number), screen(pattern.as_bytes()))
         }
+        Remark::NoProfile(number) => {
+            let name = rules.rules()[*number].profile.as_deref().unwrap_or_default();
+            format!("{}: there is no profile `{name}`, or it has a fault: what this rule allows is not run", at(number))
+        }
         Remark::Spread(number, own, others) => {
             format!("{}: denies {}, and {} more that need one of them", at(number), counted(*own, "module"), others)
         }

@@ -3,25 +3,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use nix::errno::Errno;
-
 use crate::abi::error::{Explain, ParseError};
 use crate::abi::escape::screen;
-use crate::policy::rules::Position;
+use crate::policy::rules;
 use crate::policy::rules::words::{listed, meant};
 
 use super::words::KEYS;
 
-/// A fault of one line: `FILE:LINE:COLUMN: what is wrong`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where.
-    pub at: Position,
-    /// The column, in bytes from 1.
-    pub column: u32,
-    /// What is wrong.
-    pub what: What,
-}
+/// A fault of one line of a profile.
+pub type Fault = rules::Fault<What>;
 
 /// What is wrong with a line. Words are as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +77,7 @@ impl fmt::Display for What {
     }
 }
 
-impl What {
+impl rules::Fix for What {
     fn advice(&self) -> Cow<'static, str> {
         match self {
             Self::TooLong => "a profile may have 64 KiB".into(),
@@ -110,20 +100,5 @@ impl What {
             Self::NeedsNoNewPrivs(_) => "remove `no_new_privs = no`".into(),
             Self::Ambient(_) => "add it to `capabilities`".into(),
         }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {} (EINVAL)", self.at, self.column, self.what)
-    }
-}
-impl std::error::Error for Fault {}
-impl Explain for Fault {
-    fn errno(&self) -> Errno {
-        Errno::EINVAL
-    }
-    fn advice(&self) -> Cow<'static, str> {
-        self.what.advice()
     }
 }

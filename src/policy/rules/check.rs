@@ -20,6 +20,8 @@ pub enum Remark {
     Nothing(usize, String),
     /// A deny of modules: how many match, and how many others need one of them.
     Spread(usize, usize, usize),
+    /// It names a profile that does not exist.
+    NoProfile(usize),
 }
 
 /// The modules of a tree, and those that each one depends on.
@@ -46,6 +48,13 @@ impl Rules {
             }
         }
         Ok(remarks)
+    }
+
+    /// The rules that name a profile that does not exist: what they allow is not run.
+    pub fn without_profile(&self, exists: &dyn Fn(&str) -> bool) -> Vec<Remark> {
+        let lacks = |rule: &Rule| rule.profile.as_deref().is_some_and(|name| !exists(name));
+        let all = self.rules.iter().enumerate().filter(|(_, rule)| lacks(rule));
+        all.map(|(number, _)| Remark::NoProfile(number)).collect()
     }
 }
 

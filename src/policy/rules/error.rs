@@ -13,13 +13,19 @@ use super::words::{KEYS, OBJECTS, listed, meant};
 
 /// A fault of one line: `FILE:LINE:COLUMN: what is wrong`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where; the column counts bytes from 1.
+pub struct Fault<W = What> {
+    /// Where.
     pub at: Position,
-    /// The column.
+    /// The column, in bytes from 1.
     pub column: u32,
     /// What is wrong.
-    pub what: What,
+    pub what: W,
+}
+
+/// What can be wrong with a line, and what to write instead.
+pub trait Fix: fmt::Debug + fmt::Display {
+    /// What to do about it.
+    fn advice(&self) -> Cow<'static, str>;
 }
 
 /// What is wrong with a line. Words are as they were written.
@@ -130,7 +136,7 @@ pub(super) fn example(key: &str) -> &'static str {
     }
 }
 
-impl What {
+impl Fix for What {
     fn advice(&self) -> Cow<'static, str> {
         match self {
             Self::TooLong => "split it: a file may have 1 MiB, a line 64 KiB".into(),
@@ -165,13 +171,13 @@ impl What {
     }
 }
 
-impl fmt::Display for Fault {
+impl<W: Fix> fmt::Display for Fault<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {} (EINVAL)", self.at, self.column, self.what)
     }
 }
-impl std::error::Error for Fault {}
-impl Explain for Fault {
+impl<W: Fix> std::error::Error for Fault<W> {}
+impl<W: Fix> Explain for Fault<W> {
     fn errno(&self) -> Errno {
         Errno::EINVAL
     }

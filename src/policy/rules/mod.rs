@@ -38,7 +38,7 @@ pub use check::Remark;
 pub use cited::{Because, Cited, Decision, Mode, Verdict, Wanted};
 pub use compile::Compiled;
 pub use condition::{Known, Requester};
-pub use error::{Fault, What};
+pub use error::{Fault, Fix, What};
 pub use import::{Import, import};
 pub use judge::{Asked, Resolved};
 pub use learn::{Learner, literal};

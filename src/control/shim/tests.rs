@@ -255,3 +255,32 @@ proptest! {
         prop_assert_eq!(program::settings(&bytes), None);
     }
 }
+
+#[test]
+fn what_stands_says_what_happens_to_a_helper_now() {
+    use crate::sys::linux::seqpacket::{bound, open};
+    let machine = Machine::new(BEFORE);
+    let folder = machine.root.path().join("run/khelper");
+    fs::create_dir_all(&folder).unwrap();
+    let line = |fails_closed| {
+        machine.shim.install(&Wanted { fails_closed, ..wanted() }).unwrap();
+        status(&machine.shim.status().unwrap())[1].clone()
+    };
+    let both = || [line(false), line(true)];
+    let [open_one, closed] = both();
+    assert!(open_one.ends_with(": every helper runs, as without a shim"), "{open_one}");
+    assert!(closed.ends_with(": no helper runs (--fail-closed)"), "{closed}");
+    // Nobody takes connections of this one, as of a daemon that is stopped.
+    let socket = bound(&folder.join("other.sock")).unwrap();
+    open(&socket).unwrap();
+    for said in both() {
+        assert!(said.ends_with(" and does not answer: after 200 ms the compiled rules decide"), "{said}");
+    }
+    drop(socket);
+    let [open_one, closed] = both();
+    assert!(
+        open_one.ends_with(" has ended without closing it: the compiled rules decide until one is started"),
+        "{open_one}"
+    );
+    assert!(closed.ends_with(": no helper runs (--fail-closed)"), "{closed}");
+}

@@ -315,6 +315,39 @@ pub fn killed(serial: &mut Serial) {
     daemon.kill();
 }
 
+pub fn confined(_: &mut Serial) {
+    const PROFILES: &str = "/etc/khelper.d/profiles.d";
+    root("allow name fs-held-* profile=held\nallow name fs-lost-* profile=lost\nallow *\n", "");
+    fs::create_dir_all(PROFILES).unwrap();
+    let held = "capabilities = sys_module\nno_new_privs = yes\nrlimit.nofile = 64\n";
+    fs::write(format!("{PROFILES}/held.profile"), held).unwrap();
+    let mut daemon = Daemon::start();
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| module("held-w5"));
+        let mut log = String::new();
+        while log.is_empty() && !asked.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            log = fs::read_to_string(LOG).unwrap();
+        }
+        assert!(!log.is_empty(), "it did not run: {} {}", logged("a profile could not be applied"), errors());
+        let helper = format!("/proc/{}", log.split(' ').next().unwrap());
+        let status = fs::read_to_string(format!("{helper}/status")).unwrap();
+        let sets = ["CapPrm", "CapEff", "CapBnd"].map(|set| format!("{set}:\t0000000000010000\n"));
+        for part in sets.iter().map(String::as_str).chain(["NoNewPrivs:\t1\n", "Uid:\t0\t0\t0\t0\n"]) {
+            assert!(status.contains(part), "{part}: {status} {}", errors());
+        }
+        let limits = fs::read_to_string(format!("{helper}/limits")).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["64", "64"]);
+    });
+    assert!(!runs("lost").0);
+    let why = "not run, because the profile lost does not exist or has a fault: /etc/khelper.d/rules.d/10-boot.rules:2";
+    assert!(errors().contains(why), "{}", errors());
+    // Without the daemon nothing runs that must be confined.
+    daemon.kill();
+    assert_eq!(["held", "lost", "good"].map(|name| runs(name).0), [false, false, true]);
+}
+
 pub fn damaged(_: &mut Serial) {
     root(GOOD, "");
     let mut daemon = Daemon::start();

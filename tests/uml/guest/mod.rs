@@ -116,6 +116,7 @@ pub const TESTS: &[Test] = &[
     boot("a_boot_with_a_read_only_root_says_what_could_not_be_written", boots::read_only),
     boot("a_boot_whose_daemon_is_stopped_goes_by_the_compiled_rules", boots::stopped),
     boot("a_boot_whose_daemon_is_killed_in_the_middle_loses_no_request", boots::killed),
+    boot("a_boot_with_profiles_confines_what_the_kernel_starts", boots::confined),
     boot("a_boot_with_damaged_compiled_rules_runs_nothing_unasked", boots::damaged),
     test("what_the_shim_costs_beside_the_bare_helper", IN_FORCE, Where::Uml, costs::beside_the_bare_helper),
     test("what_a_boot_taught_is_enforced_by_the_next_one", IN_FORCE, Where::Twice, enforced::learned),

@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::over::BY;
 use crate::steps::{
-    ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, kills_what_is_left, leaves, on, opens, page_shows, press_until,
-    quits, taken, taken_of, with,
+    ENTER, ESC, FAILING, HOLD, QUICK, answers, ask, everywhere, kills_what_is_left, leaves, on, opens, page_shows,
+    press_until, quits, taken, taken_of, told, with,
 };
 
 const DOWN: &str = "\x1b[B";
@@ -26,7 +26,7 @@ fn a_request_is_found_and_read_whole() {
         pty.shows("#1 module foo");
         pty.shows("exit 1 (raw 256)");
         for what in
-            ["-- foo", "requested 20", "CPU ", "full (41)", "by masks", "failing: no module foo", "HOME=/", "chain"]
+            ["failing: no module foo", "-- foo", "requested 20", "CPU ", "full (41)", "by masks", "HOME=/", "chain"]
         {
             page_shows(pty, what);
         }
@@ -372,9 +372,9 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("records");
         let shown = file.to_str().unwrap();
-        for name in ["foo", "bar"] {
+        for (id, name) in [(1, "foo"), (2, "bar")] {
             ask(pty, name, 1);
-            pty.shows(&format!(" {name}: "));
+            answers(pty, &format!("#{id} {name}: "));
         }
         pty.press("3", "of 2");
         pty.press("w", "Save records");
@@ -385,7 +385,7 @@ fn records_are_saved_and_a_file_is_replaced_only_after_a_yes() {
         pty.shows("records");
         pty.send(ENTER);
         pty.hides("Save records");
-        pty.shows("saved 2 records");
+        told(pty, "saved 2 records");
         let lines = |file: &std::path::Path| fs::read_to_string(file).unwrap().lines().count();
         assert_eq!(lines(&file), 2);
         for line in fs::read_to_string(&file).unwrap().lines() {

@@ -4,7 +4,8 @@
 
 use crate::pty::Pty;
 use crate::steps::{
-    ENTER, ESC, FAILING, QUICK, ask, command, drop_cap_chown, everywhere, leaves, opens, page_shows, quits, told,
+    ENTER, ESC, FAILING, QUICK, answers, ask, command, drop_cap_chown, everywhere, leaves, opens, page_shows, quits,
+    told,
 };
 
 /// A screen, the keys, the dialog's title and its contents, at any size.
@@ -95,7 +96,7 @@ fn any_helper_is_called() {
             pty.says("argv: /bin/sh -c 'exit 3'");
         }
         pty.send(ENTER);
-        pty.says("#1 /bin/sh: ✗ exit 3 (raw 768)");
+        answers(pty, "#1 /bin/sh: ✗ exit 3 (raw 768)");
         // Without waiting, under a narrower mask.
         pty.press("c", "Call a helper");
         pty.send("\t\t\x1b[C");
@@ -103,7 +104,7 @@ fn any_helper_is_called() {
         pty.send("\tcap_chown");
         pty.says("> bset cap_chown");
         pty.send(ENTER);
-        pty.says("#2 /bin/sh: ▸ running as pid");
+        told(pty, "#2 /bin/sh: ▸ running as pid");
         pty.press("3", "[3 Activity]");
         // Equal ones share a row.
         pty.press("+", "every request has a row");

@@ -139,10 +139,28 @@ pub fn press_until(pty: &mut Pty, key: &str, says: &str) {
     pty.says(says);
 }
 
+/// Waits until the message line begins with these words. A panel or the log may have them before: a key that is pressed
+/// then has not read the message.
+pub fn answers(pty: &mut Pty, says: &str) {
+    pty.until(says, |s| is_message(&s.contents(), says));
+}
+
+/// Whether the message above the keys, of one row or more, begins with these words.
+fn is_message(text: &str, says: &str) -> bool {
+    let rows: Vec<&str> = text.lines().collect();
+    let begins = |at: usize| {
+        let words = rows[at..].join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        // Others may wait behind it.
+        let words = words.strip_prefix("(+").and_then(|rest| Some(rest.split_once(") ")?.1)).unwrap_or(&words);
+        words.starts_with(says)
+    };
+    (rows.len().saturating_sub(6)..rows.len()).any(begins)
+}
+
 /// Waits for a message. Earlier ones that were not read yet come before it: they are dismissed.
 pub fn told(pty: &mut Pty, says: &str) {
-    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let earlier = |text: &str| text.lines().find(|line| line.starts_with("(+")).map(str::to_owned);
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     loop {
         pty.until(says, |s| flat(&s.contents()).contains(says) || earlier(&s.contents()).is_some());
         let text = pty.text();

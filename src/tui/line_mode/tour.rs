@@ -12,7 +12,7 @@ const fn typed(step: Step) -> &'static str {
         Step::Draft => "`toggle cap_sys_module`",
         Step::Rehearse => "`rehearse`, then `enter`",
         Step::Apply => "`apply`, then what the question asks for",
-        Step::Effect => "`:request dummy`, then `activity`, and `open 1`: a request that is newer than the change",
+        Step::Effect => "`:request dummy`, then `activity`, and `open N` of a helper that is newer than the change",
         Step::Target => "`t`",
         Step::Quit => "`quit`; or look around: `help` lists what can be typed",
     }

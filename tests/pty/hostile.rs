@@ -61,7 +61,7 @@ fn journey(columns: u16, rows: u16) {
     pty.press("3", ">#1");
     pty.press("\r", "esc back");
     pty.shows(r"─ #1 module \x1b[31m");
-    for what in [r"\x1b[31m\xe2\x80\xaex", r"\x1b[2J\x1b]0;own", "the end", r"\x1b]52;c;b3du", SHOWN] {
+    for what in [r"\x1b[31m\xe2\x80\xaex", r"\x1b]52;c;b3du", r"\x1b[2J\x1b]0;own", "the end", SHOWN] {
         // The beginning of text that may be wrapped.
         page_shows(&mut pty, &what[..what.len().min(15)]);
     }

@@ -1,5 +1,6 @@
 //! The span of time that Activity shows: typed, or chosen from a list.
 
+use crate::control::text::outcome::Severity;
 use crate::tui::field::Field;
 use crate::tui::keymap::Context;
 use crate::tui::model::times::{Times as Chosen, between};
@@ -38,6 +39,25 @@ pub(super) fn open(model: &mut Model) {
     model.open(Times { typed, choice: 0 });
 }
 
+/// Shows yesterday alone, or every time again.
+pub fn yesterday(model: &mut Model) {
+    const YESTERDAY: &str = "yesterday";
+    let shown = model.activity.times.typed == YESTERDAY;
+    let span = if shown { Ok(Span::default()) } else { read(YESTERDAY, model) };
+    match span {
+        Ok(span) => {
+            let typed = if shown { String::new() } else { YESTERDAY.to_owned() };
+            model.activity.show_times(Chosen { typed, span });
+        }
+        Err(why) => model.say(Severity::Warned, why),
+    }
+}
+
+/// What this text means now.
+fn read(text: &str, model: &Model) -> Result<Span, String> {
+    span::parse(text, (model.clock)(), i64::try_from(model.link.info.run.started).ok())
+}
+
 impl Times {
     fn text(&self) -> String {
         String::from_utf8_lossy(self.typed.bytes()).into_owned()
@@ -52,8 +72,7 @@ impl Times {
 
     /// The text that enter takes, and what it means now. The error is about what is typed.
     fn chosen(&self, model: &Model) -> (String, Result<Span, String>) {
-        let began = i64::try_from(model.link.info.run.started).ok();
-        let read = |text: &str| span::parse(text, (model.clock)(), began);
+        let read = |text: &str| read(text, model);
         let typed = self.text();
         match (self.choices().get(self.choice), read(&typed)) {
             // An unfinished word stands for the choice under the cursor.
@@ -145,6 +164,21 @@ mod tests {
         assert_eq!(model.activity.times.typed, "10m");
         keys(&mut model, "iall\n");
         assert!(model.activity.times.is_all() && model.activity.times.typed.is_empty());
+    }
+
+    #[test]
+    fn one_key_shows_yesterday_and_every_time_again() {
+        let mut model = activity();
+        keys(&mut model, "iyesterday\n");
+        let chosen = model.activity.times.clone();
+        keys(&mut model, "Y");
+        assert!(model.activity.times.is_all() && model.activity.times.typed.is_empty());
+        keys(&mut model, "Y");
+        assert_eq!(model.activity.times, chosen);
+        // Over another time too.
+        keys(&mut model, "i1h\nY");
+        assert_eq!(model.activity.times, chosen);
+        assert!(model.dialogs.is_empty());
     }
 
     #[test]

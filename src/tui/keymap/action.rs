@@ -60,6 +60,7 @@ pub enum Action {
     Outcome,
     Failures,
     Times,
+    Yesterday,
     Unfilter,
     Sort,
     Reverse,

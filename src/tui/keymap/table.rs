@@ -157,6 +157,7 @@ pub const TABLE: &[Binding] = &[
          unit:NAME asks for a unit, rule:FILE:LINE for a rule and target:NAME turns to a target, \"..\" has blanks, and where no record has the words, their letters in this order count in names",
     ),
     row(Context::Activity, &[c('O')], Action::Failures, "", "show only failures, or every outcome again"),
+    row(Context::Activity, &[c('Y')], Action::Yesterday, "", "show only yesterday, or every time again"),
     row(
         Context::Activity,
         &[k(KeyCode::Backspace)],

@@ -12,11 +12,16 @@ use crate::abi::mask::hex;
 use crate::abi::record::{ALLOWED, Kind, Record, State};
 use crate::control::text::kernel as words;
 use crate::control::text::mask::list;
-use crate::control::text::outcome::{self, chain, took};
+use crate::control::text::outcome::{self, Severity, chain, took};
 use crate::tui::model::Model;
 use crate::tui::model::record_row::{Detail, Tail};
 use crate::tui::text;
 use crate::tui::widgets::lines::line;
+
+/// How many lines of a failure's stderr stand above the rest of its record.
+const LAST: usize = 4;
+/// How much of each.
+const LONG: usize = 160;
 
 /// `#12 module usb-storage`.
 pub fn title(detail: &Detail) -> String {
@@ -74,6 +79,7 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
         (None, Some(why)) => page.say("why", &screen_again(&why), theme.mood(ending.mood)),
         (None, None) => {}
     }
+    let said = last_words(&mut page, detail);
     let argv = r.kernel.as_deref().and_then(|kernel| kernel.why_unknown(Fact::Arguments));
     match argv {
         Some(why) => page.say("argv", &format!("not known: {}", why.words()), theme.dim),
@@ -88,7 +94,7 @@ pub fn lines(model: &Model, detail: &Detail, columns: usize) -> Vec<Line<'static
         return page.lines;
     }
     rights(&mut page, r);
-    output(&mut page, detail);
+    output(&mut page, detail, said);
     let env = r.env.iter().map(|e| text::screen(e)).collect::<Vec<_>>().join(", ");
     page.say("env", if env.is_empty() { "(empty)" } else { &env }, theme.text);
     asked(&mut page, detail);
@@ -217,7 +223,28 @@ fn sets_words(sets: &CapSets, known: CapMask) -> String {
     .join("; ")
 }
 
-fn output(page: &mut Page<'_>, detail: &Detail) {
+/// Of a failure: what it wrote to stderr last, which on a small screen would be some pages further down. Returns whether
+/// that is all of stderr.
+fn last_words(page: &mut Page<'_>, detail: &Detail) -> bool {
+    let stderr = &detail.output[1];
+    let failed = detail.record.state == State::Ended && detail.ending.mood == Severity::Bad;
+    if !failed || stderr.lines.is_empty() {
+        return false;
+    }
+    let last = &stderr.lines[stderr.lines.len().saturating_sub(LAST)..];
+    for (at, text) in last.iter().enumerate() {
+        page.say(if at == 0 { "stderr" } else { "" }, &text::fit(text, LONG), page.model.theme.text);
+    }
+    let is_all = last.len() == stderr.lines.len() && stderr.before == 0;
+    if is_all && last.iter().all(|text| text::width(text) <= LONG) {
+        return true;
+    }
+    page.say("", "(its end; all of it is below)", page.model.theme.dim);
+    false
+}
+
+/// What it wrote; without stderr if that was said above.
+fn output(page: &mut Page<'_>, detail: &Detail, said: bool) {
     let theme = page.model.theme;
     if detail.output.iter().all(|tail| tail.lines.is_empty()) {
         let r = &detail.record;
@@ -235,7 +262,8 @@ fn output(page: &mut Page<'_>, detail: &Detail) {
     if dropped > 0 {
         page.say("output", &format!("{dropped} bytes of it were dropped"), theme.warn);
     }
-    for (name, tail) in ["stdout", "stderr"].into_iter().zip(&detail.output) {
+    let streams = ["stdout", "stderr"].into_iter().zip(&detail.output);
+    for (name, tail) in streams.take(if said { 1 } else { 2 }) {
         stream(page, name, tail);
     }
 }

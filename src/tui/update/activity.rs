@@ -100,6 +100,7 @@ fn on_screen(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Left => {}
         Action::MarkAll | Action::MatchKill | Action::MatchAbandon => return Some(all_that_match(model, action)),
         Action::Times => return dialogs::open(model, action).then(Vec::new),
+        Action::Yesterday => dialogs::times::yesterday(model),
         Action::Failures => return dialogs::outcomes::failures(model, action).then(Vec::new),
         Action::Unfilter => unfilter(model),
         Action::Sort => {

@@ -581,7 +581,7 @@ fn the_record_below_the_rows_is_read_to_its_end() {
     assert!(before.contains("more lines: right reads; enter opens") && !before.contains("chain"), "{before}");
     keys_over(&mut m, &records, "→⇲");
     let after = screen(&m);
-    assert!(after.contains("chain") && after.contains("stderr") && after.contains("left goes back"), "{after}");
+    assert!(after.contains("chain") && after.contains("stdout") && after.contains("left goes back"), "{after}");
     assert_eq!(m.activity.at, Some((0, 1)), "the cursor is still on its row");
     assert!(!m.activity.follow);
     // Up and down scroll until the keys go back to the rows.

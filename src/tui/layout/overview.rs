@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
 use crate::tui::model::Model;
-use crate::tui::model::overview::Item;
+use crate::tui::model::overview::{Item, Places};
 use crate::tui::panels::rows::PanelRow;
 use crate::tui::panels::{bars, events, finished, knobs, no_modprobe, requests, running, warnings, watch};
 
@@ -38,8 +38,16 @@ pub fn now(model: &Model) -> Plan {
     plan(model, Areas::now(model).body)
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has made a plan.
+    pub static PLANS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The plan for this area.
 pub fn plan(model: &Model, area: Rect) -> Plan {
+    #[cfg(test)]
+    PLANS.set(PLANS.get() + 1);
     if area.width < SMALL.0 || area.height < SMALL.1 {
         let rows = small(model, usize::from(area.width), usize::from(area.height));
         let panel = Panel { kind: Kind::Small, title: String::new(), hint: String::new(), area, rows };
@@ -185,8 +193,21 @@ impl Plan {
     }
 }
 
+/// Where the rows are now. A key comes after a frame: what that has laid out is not laid out again.
+pub fn places(model: &Model) -> Places {
+    model.overview.drawn.take().unwrap_or_else(|| Places::from(now(model)))
+}
+
+impl From<Plan> for Places {
+    fn from(plan: Plan) -> Self {
+        Self { items: plan.items(), at: plan.at, order: plan.order }
+    }
+}
+
 /// The item in this cell of the screen.
 pub fn hit(model: &Model, at: Position) -> Option<Item> {
-    let found = |(item, row): (Item, Rect)| row.contains(at).then_some(item);
-    now(model).items().into_iter().find_map(found)
+    let places = places(model);
+    let found = places.items.iter().find_map(|(item, row)| row.contains(at).then_some(*item));
+    model.overview.drawn.replace(Some(places));
+    found
 }

@@ -1,6 +1,9 @@
 //! The screen Overview: what its rows stand for, equal ends folded, and the row under the cursor.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+
+use ratatui::layout::Rect;
 
 use crate::abi::record::{Record, State};
 use crate::abi::snapshot::Live;
@@ -43,12 +46,26 @@ impl KnobRow {
 }
 
 /// The state of the screen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Overview {
     /// The row under the cursor, as it was chosen; `None` until the cursor is moved.
     pub at: Option<Item>,
     /// Equal rows are shown one by one.
     pub unfolded: bool,
+    /// Where the frame that was drawn last has its rows, until a message changes the model.
+    pub drawn: RefCell<Option<Places>>,
+}
+
+/// Where the rows of the screen are.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The row under the cursor.
+    pub at: Option<Item>,
+    /// Every item in the order of the screen, also those without room, each with the number of its column. Warnings
+    /// stand above all columns and have none.
+    pub order: Vec<(Option<usize>, Item)>,
+    /// The items that are shown, each with its first row.
+    pub items: Vec<(Item, Rect)>,
 }
 
 /// Requests of one name that stand alike.

@@ -32,6 +32,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     // Text is measured here as it is drawn (to find how far a page can scroll, for example).
     let _ascii = ascii::only(model.ascii);
     let mut effects = take(model, msg);
+    // The model may have changed since it was drawn.
+    model.overview.drawn.take();
     log::settle(model);
     tour::settle(model);
     // Last: which records the screen needs follows from everything else.

@@ -6,7 +6,7 @@ use crate::control::MaskKnob;
 use crate::control::text::outcome::Severity;
 use crate::tui::dialogs::{self, command_line, detail, page};
 use crate::tui::keymap::Action;
-use crate::tui::layout::overview::now;
+use crate::tui::layout::overview::places;
 use crate::tui::model::overview::{Item, KnobRow};
 use crate::tui::model::{Model, Tab, warnings};
 use crate::tui::panels::knobs;
@@ -32,7 +32,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> bool {
 
 /// Moves the cursor through the rows of its column, and from one panel to the next.
 pub(super) fn step(model: &mut Model, by: isize) {
-    let plan = now(model);
+    let plan = places(model);
     let Some((column, _)) = plan.order.iter().find(|(_, item)| Some(*item) == plan.at) else { return };
     let column = column.unwrap_or(0);
     let here: Vec<Item> = plan
@@ -47,8 +47,8 @@ pub(super) fn step(model: &mut Model, by: isize) {
 
 /// Moves the cursor to the nearest row of the column at that side.
 fn sideways(model: &mut Model, right: bool) {
-    let plan = now(model);
-    let items = plan.items();
+    let plan = places(model);
+    let items = &plan.items;
     let Some((_, here)) = items.iter().find(|(item, _)| Some(*item) == plan.at) else { return };
     let aside = |row: &Rect| if right { row.x >= here.right() } else { row.right() <= here.x };
     let nearest = items.iter().filter(|(_, row)| aside(row)).min_by_key(|(_, row)| {
@@ -68,7 +68,7 @@ fn fold(model: &mut Model) {
 
 /// A click on a row chooses it; on the chosen row, it opens it.
 pub(super) fn click(model: &mut Model, item: Item) {
-    if now(model).at == Some(item) {
+    if places(model).at == Some(item) {
         open(model);
     } else {
         model.overview.at = Some(item);
@@ -77,7 +77,7 @@ pub(super) fn click(model: &mut Model, item: Item) {
 
 /// Opens what is under the cursor.
 fn open(model: &mut Model) {
-    match now(model).at {
+    match places(model).at {
         Some(Item::Warning(at)) => {
             let Some(text) = warnings::all(model).into_iter().nth(at).map(|warning| warning.text) else { return };
             page::open(model, "Warning", vec![text]);
@@ -109,6 +109,8 @@ fn edit(model: &mut Model, knob: KnobRow) {
 
 #[cfg(test)]
 mod tests {
+    use crossterm::event::{KeyCode, KeyEvent};
+
     use super::*;
     use crate::control::Reply;
     use crate::tui::dialogs::command_line::CommandLine;
@@ -116,6 +118,7 @@ mod tests {
     use crate::tui::dialogs::gate::Gate;
     use crate::tui::dialogs::page::Page;
     use crate::tui::dialogs::path::PathForm;
+    use crate::tui::layout::overview::{PLANS, now};
     use crate::tui::msg::{Effect, Msg};
     use crate::tui::testing::fixtures;
     use crate::tui::testing::render::{keys, screen};
@@ -123,6 +126,34 @@ mod tests {
 
     fn at(model: &Model) -> Option<Item> {
         now(model).at
+    }
+
+    #[test]
+    fn a_key_lays_the_screen_out_once_and_what_changed_before_it_counts() {
+        let press = |model: &mut Model, code: KeyCode| update(model, Msg::Key(KeyEvent::from(code)));
+        let mut model = fixtures::model(fixtures::busy(3), 120, 40);
+        screen(&model);
+        for code in [KeyCode::Down, KeyCode::Right, KeyCode::Down, KeyCode::Left, KeyCode::Up, KeyCode::Enter] {
+            let before = PLANS.get();
+            press(&mut model, code);
+            screen(&model);
+            let of_activity = usize::from(code == KeyCode::Enter);
+            assert_eq!(PLANS.get() - before, 1 - of_activity, "{code:?}");
+        }
+        // Another state, and no frame between two keys.
+        let asked = |drawn: bool| {
+            let mut model = fixtures::model(fixtures::busy(3), 120, 40);
+            if drawn {
+                screen(&model);
+            }
+            let mut other = fixtures::busy(5);
+            other.running.iter_mut().for_each(|live| live.title = format!("m{}", live.id).as_bytes().into());
+            update(&mut model, Msg::Snapshot(Box::new(other)));
+            press(&mut model, KeyCode::Down);
+            press(&mut model, KeyCode::Down);
+            at(&model)
+        };
+        assert_eq!((asked(true), asked(false).is_some()), (asked(false), true));
     }
 
     #[test]

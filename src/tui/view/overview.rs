@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::abi::depth::Depth;
 use crate::abi::record::Outcome;
 use crate::control::text::outcome::{Severity, ended_in_words};
+use crate::tui::layout::Areas;
 use crate::tui::layout::overview::{Kind, Panel, Plan, plan};
 use crate::tui::model::Model;
 use crate::tui::panels::knobs;
@@ -27,7 +28,12 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
     for divider in &plan.dividers {
         join(&model.theme, *divider, buf);
     }
-    plan.cursor()
+    let cursor = plan.cursor();
+    // Another page than the screen has other places.
+    if area == Areas::now(model).body {
+        model.overview.drawn.replace(Some(plan.into()));
+    }
+    cursor
 }
 
 fn draw_panel(model: &Model, panel: &Panel, plan: &Plan, buf: &mut Buffer) {

@@ -19,9 +19,6 @@ use crate::tui::widgets::sheet::Sheet;
 
 use super::{frame, kernel_write, rehearsal};
 
-/// With this many rows, what is missing of the typed text has a line.
-const TALL: u16 = 16;
-
 /// The confirmation of a draft.
 #[derive(Clone, Debug)]
 pub struct Apply {
@@ -101,7 +98,7 @@ impl Apply {
             sheet.pinned.push(line("enter applies, esc goes back", theme.text));
         } else {
             sheet.type_out(&self.phrase, &self.typed);
-            if model.rows >= TALL && self.error.is_none() && self.ticket.is_none() {
+            if model.rows >= frame::TALL && self.error.is_none() && self.ticket.is_none() {
                 sheet.pinned.push(line(format!("  {}", self.missing()), theme.dim));
             }
         }
@@ -249,10 +246,12 @@ impl Dialog for Apply {
         (!self.phrase.is_empty()).then_some((&mut self.typed, Some(&mut self.error)))
     }
 
-    /// Who reads on has read the error, and the list needs its lines; without them a small screen shows one line of it.
     fn scroll(&mut self) -> Option<&mut usize> {
-        self.error.take_if(|_| !self.answered);
         Some(&mut self.scroll)
+    }
+
+    fn read_on(&mut self) {
+        self.error.take_if(|_| !self.answered);
     }
 
     fn read(&mut self) -> Option<&mut Read> {

@@ -174,6 +174,10 @@ impl Dialog for BulkAct {
         Some(&mut self.scroll)
     }
 
+    fn read_on(&mut self) {
+        self.error = None;
+    }
+
     fn read(&mut self) -> Option<&mut Read> {
         Some(&mut self.read)
     }

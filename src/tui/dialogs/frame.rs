@@ -21,6 +21,8 @@ const BESIDE: u16 = 100;
 /// The sheet of the dialog on top, its position, and its visible part.
 pub struct Placed {
     sheet: Sheet,
+    /// How many of its lines are its own; behind them is what of the pinned ones has no room.
+    own: usize,
     place: Place,
     pub sight: Sight,
 }
@@ -33,6 +35,8 @@ struct Place {
     pinned: usize,
 }
 
+/// With fewer rows than this on the screen, an error takes the room of the question above it; the footer has its keys.
+pub const TALL: u16 = 16;
 /// With fewer rows than this, the frame is one line, the title.
 const FRAMED: u16 = 7;
 
@@ -112,10 +116,10 @@ pub fn lines(model: &Model) -> Option<(Vec<String>, std::ops::Range<usize>)> {
 
 /// The same for a dialog, as if it were on top.
 pub fn lines_of(dialog: &dyn Dialog, model: &Model) -> (Vec<String>, std::ops::Range<usize>) {
-    let Placed { sheet, place, sight } = placed_as(dialog, model, front(model));
-    let from = sight.scroll;
-    let shown = from..sheet.lines.len().min(from + place.rows);
-    (sheet.lines.iter().map(Line::to_string).collect(), shown)
+    let Placed { sheet, own, place, sight } = placed_as(dialog, model, front(model));
+    let from = sight.scroll.min(own);
+    let shown = from..own.min(sight.scroll + place.rows);
+    (sheet.lines.iter().take(own).map(Line::to_string).collect(), shown)
 }
 
 fn front(model: &Model) -> Rect {
@@ -129,15 +133,20 @@ pub fn placed(model: &Model, front: Rect) -> Option<Placed> {
 
 fn placed_as(dialog: &dyn Dialog, model: &Model, front: Rect) -> Placed {
     let fills = dialog.fills();
-    let sheet = dialog.sheet(model, usize::from(columns_of(front, fills)));
+    let mut sheet = dialog.sheet(model, usize::from(columns_of(front, fills)));
     let place = place(&sheet, front, fills);
+    let own = sheet.lines.len();
+    if sheet.pinned.len() > place.pinned {
+        // The last one in sight is marked as cut; whoever scrolls on reads it, and the rest, behind the lines.
+        sheet.lines.extend_from_slice(&sheet.pinned[place.pinned.saturating_sub(1)..]);
+    }
     let sight = Sight::of(model, &sheet, &place);
-    Placed { sheet, place, sight }
+    Placed { sheet, own, place, sight }
 }
 
 /// The field or choice of the dialog on top in that cell.
 pub fn hit(model: &Model, x: u16, y: u16) -> Option<usize> {
-    let Placed { sheet, place, sight } = placed(model, front(model))?;
+    let Placed { sheet, place, sight, .. } = placed(model, front(model))?;
     let row = usize::from(y.checked_sub(place.inner.y)?);
     if !place.inner.contains(Position { x, y }) || row >= place.rows {
         return None;
@@ -151,7 +160,7 @@ pub fn draw(model: &Model, dialog: Placed, front: Rect, buf: &mut Buffer) -> Opt
     if front.is_empty() {
         return None;
     }
-    let Placed { mut sheet, place, sight } = dialog;
+    let Placed { mut sheet, place, sight, .. } = dialog;
     let scroll = sight.scroll;
     if front.width < BESIDE {
         // Fragments of the screen would read like words of the dialog.
@@ -182,7 +191,7 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Bu
     let area = place.frame;
     let columns = usize::from(area.width);
     // The number of hidden lines is shown below, or above if there is no bottom line.
-    let hidden = hidden(sheet, place, sight);
+    let hidden = hidden(sheet, sight);
     if !sheet.hint.is_empty() {
         let hint = if hidden.is_empty() { &sheet.hint } else { hidden.trim() };
         // What is hidden is said in any case.
@@ -222,12 +231,12 @@ fn frame(model: &Model, sheet: &Sheet, place: &Place, sight: Sight, buf: &mut Bu
 }
 
 /// How many lines of a sheet are hidden, and on which side.
-fn hidden(sheet: &Sheet, place: &Place, sight: Sight) -> String {
+fn hidden(sheet: &Sheet, sight: Sight) -> String {
     let mut down = sight.most - sight.scroll;
     if down > 0 {
         down += sheet.stands_for;
     }
-    match (sight.scroll, down + (sheet.pinned.len() - place.pinned)) {
+    match (sight.scroll, down) {
         (0, 0) => String::new(),
         (0, down) => format!("({down} more down) "),
         (up, 0) => format!("({up} more up) "),

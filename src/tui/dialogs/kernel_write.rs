@@ -21,6 +21,8 @@ pub struct Confirm {
     typed: Field,
     ticket: Option<Ticket>,
     error: Option<String>,
+    /// The error is the answer to the write: it stays while the list is scrolled.
+    answered: bool,
     scroll: usize,
     /// Which of its lines have been on the screen.
     read: Read,
@@ -42,7 +44,7 @@ pub fn command(model: &Model, writes: Vec<(Key, KnobValue)>) -> Command {
 /// Opens the confirmation.
 pub fn open(model: &mut Model, writes: Vec<(Key, KnobValue)>) {
     let (typed, read) = (Field::default(), Read::default());
-    model.open(Confirm { writes, typed, ticket: None, error: None, scroll: 0, read });
+    model.open(Confirm { writes, typed, ticket: None, error: None, answered: false, scroll: 0, read });
 }
 
 impl Confirm {
@@ -92,6 +94,7 @@ impl Dialog for Confirm {
         if self.ticket.is_some() {
             return After::STAY;
         }
+        (self.error, self.answered) = (None, false);
         if self.read.missing(&frame::lines_of(self, model).0).is_some() {
             self.error = Some("not done: read the whole list first".to_owned());
             return After::STAY;
@@ -100,7 +103,6 @@ impl Dialog for Confirm {
             self.error = Some(format!("not done: type `{}` to confirm", self.phrase()));
             return After::STAY;
         }
-        self.error = None;
         let keys = self.writes.iter().map(|(key, _)| *key).collect();
         let effect = model.submit(Pending::Set(keys), command(model, self.writes.clone()));
         self.ticket = Some(model.last_ticket());
@@ -115,6 +117,10 @@ impl Dialog for Confirm {
         Some(&mut self.scroll)
     }
 
+    fn read_on(&mut self) {
+        self.error.take_if(|_| !self.answered);
+    }
+
     fn read(&mut self) -> Option<&mut Read> {
         Some(&mut self.read)
     }
@@ -124,6 +130,6 @@ impl Dialog for Confirm {
     }
 
     fn refused(&mut self, why: String) {
-        (self.ticket, self.error) = (None, Some(why));
+        (self.ticket, self.error, self.answered) = (None, Some(why), true);
     }
 }

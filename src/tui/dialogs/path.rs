@@ -17,7 +17,7 @@ use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-use super::kernel_write;
+use super::{frame, kernel_write};
 
 /// Edit the modprobe path.
 #[derive(Debug)]
@@ -55,7 +55,10 @@ impl PathForm {
             Some(_) => "writing".to_owned(),
             None => format!("enter changes it ({} undoes it), esc goes back", model.keys.key(Action::UndoKnob)),
         };
-        sheet.pinned.push(line(text::fit(&ask, columns), theme.text));
+        // On a small screen an error needs the room; the footer shows the keys.
+        if self.error.is_none() || model.rows >= frame::TALL {
+            sheet.pinned.extend(text::wrap(&ask, columns).into_iter().map(|ask| line(ask, theme.text)));
+        }
         sheet.wrong(self.error.as_ref());
         sheet
     }

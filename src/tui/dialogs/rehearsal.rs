@@ -208,11 +208,18 @@ impl Dialog for RehearsalPage {
     }
 
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
-        let title = format!("Rehearsal {}: nothing is applied", self.clock);
+        // What does not fit above is said below the conclusion.
+        let title = match columns < BESIDE {
+            true => "Rehearsal".to_owned(),
+            false => format!("Rehearsal {}: nothing is applied", self.clock),
+        };
         let mut sheet = Sheet::new(title, &model.theme, columns);
         sheet.hint = format!("{} chooses the program", model.keys.key_in(Context::Rehearsal, Action::Rehearse));
         sheet.scroll = self.scroll;
         self.head(model, &mut sheet);
+        if columns < BESIDE {
+            sheet.say(&format!(" nothing is applied · {}", self.clock), model.theme.dim);
+        }
         let (differ, same) = match self.records() {
             [Some(draft), Some(live)] => runs::facts(model, draft, live),
             _ => return sheet,

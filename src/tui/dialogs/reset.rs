@@ -10,6 +10,8 @@ use crate::tui::msg::Ticket;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
+use super::frame;
+
 /// The confirmation of a reset.
 #[derive(Clone, Debug)]
 pub struct Reset {
@@ -59,7 +61,10 @@ impl Dialog for Reset {
         let back = if back.is_empty() { "nothing: it is full already".to_owned() } else { list(back) };
         sheet.say(&format!("gets back {back}"), model.theme.text);
         sheet.say("the real kernel cannot do this: there a dropped bit is gone until the next boot", model.theme.warn);
-        sheet.pinned.push(line("enter resets, esc goes back", model.theme.text));
+        // On a small screen an error needs the room; the footer shows the keys.
+        if self.error.is_none() || model.rows >= frame::TALL {
+            sheet.pinned.push(line("enter resets, esc goes back", model.theme.text));
+        }
         sheet.wrong(self.error.as_ref());
         sheet
     }

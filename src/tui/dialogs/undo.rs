@@ -8,10 +8,11 @@ use crate::control::{Change, Key, KnobValue, config, read};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::{After, Dialog, Model, Pending};
 use crate::tui::msg::Ticket;
+use crate::tui::text;
 use crate::tui::widgets::lines::line;
 use crate::tui::widgets::sheet::Sheet;
 
-use super::{kernel_write, perform};
+use super::{frame, kernel_write, perform};
 
 /// The confirmation.
 #[derive(Debug)]
@@ -96,7 +97,11 @@ impl Dialog for Undo {
             sheet.say("a drain waits up to 5 s for the calls in flight", model.theme.dim);
         }
         let ask = if self.ticket.is_some() { "writing" } else { "enter sets the value of before, esc goes back" };
-        sheet.pinned.push(line(ask, model.theme.text));
+        // On a small screen an error needs the room; the footer shows the keys.
+        let asked = Some(ask).filter(|_| self.error.is_none() || model.rows >= frame::TALL);
+        sheet
+            .pinned
+            .extend(asked.into_iter().flat_map(|ask| text::wrap(ask, columns)).map(|ask| line(ask, model.theme.text)));
         sheet.wrong(self.error.as_ref());
         sheet
     }

@@ -266,6 +266,9 @@ pub trait Dialog: Any + Debug {
         None
     }
 
+    /// Whoever goes on reading has read the error about that: the list gets its lines.
+    fn read_on(&mut self) {}
+
     /// Which of its lines have been on the screen, if all of them must be shown before it is accepted.
     fn read(&mut self) -> Option<&mut Read> {
         None

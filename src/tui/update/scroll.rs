@@ -16,16 +16,31 @@ pub(super) fn looks_around(model: &Model, action: Action) -> bool {
 
 /// A page is one line less than the visible part, so that no line is skipped.
 pub(super) fn turn_page(model: &mut Model, by: i32) {
+    read_on(model);
     let rows = match frame::sight(model) {
-        Some(sight) => sight.rows,
-        None => layout::masks::rows(model),
+        Some(sight) => unread(model, sight).filter(|_| by > 0).unwrap_or(sight.rows.saturating_sub(1)),
+        None => layout::masks::rows(model).saturating_sub(1),
     };
-    let page = by * i32::try_from(rows.saturating_sub(1).max(1)).unwrap_or(1);
+    let page = by * i32::try_from(rows.max(1)).unwrap_or(1);
     if model.dialogs.last_mut().is_some_and(|dialog| dialog.scroll().is_none()) {
         peek(model, page);
     } else {
         up_or_down(model, page);
     }
+}
+
+fn read_on(model: &mut Model) {
+    if let Some(dialog) = model.dialogs.last_mut() {
+        dialog.read_on();
+    }
+}
+
+/// How far the first line is that must be read and was not, if that is less than a page: an error may have stood in its
+/// place.
+fn unread(model: &mut Model, sight: frame::Sight) -> Option<usize> {
+    let (lines, _) = frame::lines(model)?;
+    let missing = model.dialogs.last_mut()?.read()?.missing(&lines)?;
+    missing.checked_sub(sight.scroll).filter(|rows| (1..sight.rows).contains(rows))
 }
 
 /// Scrolls a dialog without moving its focus.
@@ -38,6 +53,7 @@ fn peek(model: &mut Model, rows: i32) {
 
 /// Selects a row above or below; scrolls if there is no list.
 pub(super) fn up_or_down(model: &mut Model, rows: i32) {
+    read_on(model);
     let moved = model.with_top(|dialog, model| {
         if let Some((choice, choices)) = dialog.choice(model) {
             *choice = choice.saturating_add_signed(rows.signum() as isize).min(choices.saturating_sub(1));

@@ -1,6 +1,7 @@
 mod kernel;
 mod large;
 mod lost;
+mod many;
 mod numbers;
 mod plain;
 mod reading;

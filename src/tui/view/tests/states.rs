@@ -9,7 +9,7 @@ use crate::control::export::Unsaved;
 use crate::tui::model::record_row::RowPage;
 
 /// A snapshot of the screen at each size, after what was done.
-fn state(name: &str, snapshot: &Snapshot, act: impl Fn(&mut Model)) {
+pub(super) fn state(name: &str, snapshot: &Snapshot, act: impl Fn(&mut Model)) {
     for (columns, rows) in SIZES {
         let mut model = fixtures::model(snapshot.clone(), columns, rows);
         act(&mut model);
@@ -18,7 +18,7 @@ fn state(name: &str, snapshot: &Snapshot, act: impl Fn(&mut Model)) {
 }
 
 /// The newest command is refused.
-fn refused(model: &mut Model) {
+pub(super) fn refused(model: &mut Model) {
     let ticket = model.last_ticket();
     let why = "writing kernel knobs needs cap_sys_admin".to_owned();
     update(model, Msg::Replied { ticket, reply: Err(ControlError::Denied(why)) });
@@ -30,7 +30,7 @@ fn read_only(model: &mut Model, typed: &str) {
 }
 
 /// On the screen Activity, with these records.
-fn with_records(model: &mut Model, records: &[Record], at: usize, typed: &str) {
+pub(super) fn with_records(model: &mut Model, records: &[Record], at: usize, typed: &str) {
     keys(model, "3");
     let look = |model: &mut Model| update(model, Msg::Looked(Box::new(fixtures::answer(records, at))));
     look(model);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use nix::mount::{MsFlags, mount};
@@ -30,9 +30,10 @@ const OUTSIDE: usize = 20;
 const TIMES: usize = 1000;
 const CALLERS: usize = 50;
 
-/// The other process.
+/// The other process. It waits for the end of its standard input, so that it can be read as long as is wanted.
 pub fn asks(names: &[String]) -> ExitCode {
     names.iter().for_each(|name| module(name.as_bytes()));
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
     ExitCode::SUCCESS
 }
 
@@ -119,9 +120,8 @@ fn enforce(serial: &mut Serial, store: &Path) {
     // Outside of the rules.
     fs::write(LOG, "").unwrap();
     let names: Vec<String> = (0..OUTSIDE).map(|number| format!("out{number}-e0")).collect();
-    let mut user = ordinary(OWN).arg(ASKS).args(&names).spawn().unwrap();
+    let mut user = ordinary(OWN).arg(ASKS).args(&names).stdin(Stdio::piped()).spawn().unwrap();
     let pid = user.id();
-    assert!(user.wait().unwrap().success());
     let line = fs::read_to_string(store).unwrap().lines().count();
     let by = format!("(pid {pid}, uid 1000, ");
     for name in &names {
@@ -133,6 +133,8 @@ fn enforce(serial: &mut Serial, store: &Path) {
         assert!(code == Some(0) && said.contains(&format!("\nNot run: {denied}.\n")), "{said}");
         assert!(errors().contains(&format!("{denied}\n")), "{}", errors());
     }
+    drop(user.stdin.take());
+    assert!(user.wait().unwrap().success());
     assert_eq!(fs::read_to_string(LOG).unwrap(), "");
     let (_, refused) = khelper(&["log", "-t", "kernel", "--outcome", "refused", "--ledger", LEDGER]);
     let denied = refused.lines().filter(|line| line.contains("  denied by a rule  ")).count();
@@ -157,7 +159,8 @@ fn enforce(serial: &mut Serial, store: &Path) {
 fn flood(serial: &mut Serial) {
     let (began, before) = (Instant::now(), logged("no verdict, the compiled rules deny"));
     let denied: Vec<String> = (0..TIMES).map(|number| format!("d{number}-e0")).collect();
-    let users: Vec<_> = denied.chunks(TIMES / 20).map(|names| ordinary(OWN).arg(ASKS).args(names).spawn()).collect();
+    let user = |names| ordinary(OWN).arg(ASKS).args(names).stdin(Stdio::null()).spawn();
+    let users: Vec<_> = denied.chunks(TIMES / 20).map(user).collect();
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let asked = std::sync::atomic::AtomicUsize::new(0);
     std::thread::scope(|scope| {

@@ -93,7 +93,7 @@ impl Place {
         let live = Live::load(Folders::only(self.path("rules.d")), modules, mode).unwrap();
         let told = self.told.clone();
         let say = move |_, line: &str| told.lock().unwrap().push(line.to_owned());
-        let live = live.following(OrderFile::beside(self.dir.path()), self.path("rules.bin"), Arc::new(say));
+        let live = live.following(OrderFile::beside(self.dir.path()), Some(self.path("rules.bin")), Arc::new(say));
         self.answer_by(Arc::new(live), admit)
     }
 
@@ -370,7 +370,7 @@ fn rules_that_are_not_confirmed_go_back_by_themselves() {
     assert_ne!(fs::read(place.path("rules.bin")).unwrap(), none, "rules that are off are published");
     let written = Written::within(place.dir.path());
     let (done, said) = place.order(&["enforce", "--confirm", "2s"]);
-    assert!(done == 0 && said.contains("for 2 s, then off again"), "{said}");
+    assert!(done == 0 && said.contains("for 2 s, then the mode of `khelper serve --rules` again"), "{said}");
     let live = place.live.clone().unwrap();
     // The daemon's own clock brings it back, and the shim is told; nobody asks for anything.
     while fs::read(place.path("rules.bin")).unwrap() != b"khrules1" {
@@ -387,7 +387,7 @@ fn rules_that_are_not_confirmed_go_back_by_themselves() {
     let live = place.live.clone().unwrap();
     assert!(live.mode() == Mode::Enforce && live.goes_back());
     assert_eq!(code(&place.request("sctp")), 1);
-    assert!(place.order(&["status"]).1.contains(" s off again"));
+    assert!(place.order(&["status"]).1.contains(" s the mode of `khelper serve --rules` again"));
     assert_eq!(place.order(&["enforce", "--confirmed"]).0, 0);
     assert!(live.mode() == Mode::Enforce && !live.goes_back());
 }

@@ -37,6 +37,8 @@ pub enum Key {
     Refused,
     /// `khelper.running_helpers`, read-only.
     RunningHelpers,
+    /// `khelper.rules.mode`: a knob of an engine that asks rules, as a daemon's does.
+    RulesMode,
     /// `kernel.modules_disabled`: a knob of this machine's kernel; engines have none.
     ModulesDisabled,
 }
@@ -60,7 +62,7 @@ impl fmt::Display for Key {
 }
 
 impl Key {
-    /// Every knob of an engine, by name.
+    /// Every knob of every engine, by name.
     pub const ALL: [Self; 14] = [
         Self::Modprobe,
         Self::Bset,
@@ -75,6 +77,24 @@ impl Key {
         Self::MaxConcurrent,
         Self::Queued,
         Self::Refused,
+        Self::RunningHelpers,
+    ];
+    /// The same and that of rules, which an engine without rules does not have.
+    pub const WITH_RULES: [Self; 15] = [
+        Self::Modprobe,
+        Self::Bset,
+        Self::Inheritable,
+        Self::Allow,
+        Self::Concurrent,
+        Self::Deny,
+        Self::Era,
+        Self::Gate,
+        Self::Live,
+        Self::LoopMessages,
+        Self::MaxConcurrent,
+        Self::Queued,
+        Self::Refused,
+        Self::RulesMode,
         Self::RunningHelpers,
     ];
     /// The knobs of this machine's kernel, in the order in which they are shown.
@@ -97,6 +117,7 @@ impl Key {
             Self::Queued => "khelper.queued",
             Self::Refused => "khelper.refused",
             Self::RunningHelpers => "khelper.running_helpers",
+            Self::RulesMode => "khelper.rules.mode",
             Self::ModulesDisabled => "kernel.modules_disabled",
         }
     }
@@ -104,7 +125,7 @@ impl Key {
     /// By name; `.` and `/` are interchangeable, as in sysctl(8).
     pub fn parse(name: &str) -> Result<Self, ControlError> {
         let dotted = name.replace('/', ".");
-        let mut all = Self::ALL.into_iter().chain([Self::ModulesDisabled]);
+        let mut all = Self::ALL.into_iter().chain([Self::RulesMode, Self::ModulesDisabled]);
         all.find(|k| k.name() == dotted).ok_or_else(|| ControlError::UnknownKey(name.to_owned()))
     }
 
@@ -120,13 +141,14 @@ impl Key {
                 | Self::Era
                 | Self::Gate
                 | Self::MaxConcurrent
+                | Self::RulesMode
                 | Self::ModulesDisabled
         )
     }
 
-    /// Whether an engine has it.
+    /// Whether every engine has it.
     pub const fn is_engines(self) -> bool {
-        !matches!(self, Self::ModulesDisabled)
+        !matches!(self, Self::ModulesDisabled | Self::RulesMode)
     }
 
     /// Whether this machine's kernel has it.
@@ -166,9 +188,10 @@ mod tests {
 
     #[test]
     fn sys_1_every_knob_is_found_by_its_name_with_dots_and_with_slashes() {
-        for key in Key::ALL.into_iter().chain(Key::KERNEL) {
+        for key in Key::ALL.into_iter().chain(Key::KERNEL).chain([Key::RulesMode]) {
             assert_eq!(key.is_kernels(), Key::KERNEL.contains(&key));
             assert_eq!(key.is_engines(), Key::ALL.contains(&key));
+            assert_eq!(key.is_engines() || key == Key::RulesMode, Key::WITH_RULES.contains(&key));
             assert_eq!(Key::parse(key.name()).unwrap(), key);
             assert_eq!(Key::parse(&key.name().replace('.', "/")).unwrap(), key);
         }

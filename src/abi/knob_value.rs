@@ -16,6 +16,7 @@ use super::glob::Globs;
 use super::knob::Key;
 use super::mask::{MaskExpr, kernel_words};
 use super::path::parse_modprobe;
+use super::rules_mode::ModeFor;
 use super::safe_text::SafeText;
 use super::time::Micros;
 use super::wire;
@@ -36,6 +37,8 @@ pub enum KnobValue {
     Depth(Depth),
     /// `khelper.max_concurrent` and the counters.
     Number(u64),
+    /// `khelper.rules.mode`.
+    Rules(ModeFor),
 }
 
 impl KnobValue {
@@ -58,6 +61,15 @@ impl KnobValue {
             Self::Era(era) => era.name().to_owned(),
             Self::Depth(depth) => depth.name().to_owned(),
             Self::Number(number) => number.to_string(),
+            Self::Rules(mode) => mode.to_string(),
+        }
+    }
+
+    /// Whether this is that value, or the same mode with another time to go.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rules(one), Self::Rules(other)) => one.is_like(*other),
+            _ => self == other,
         }
     }
 }
@@ -75,6 +87,11 @@ impl From<CapMask> for KnobValue {
 impl From<Depth> for KnobValue {
     fn from(depth: Depth) -> Self {
         Self::Depth(depth)
+    }
+}
+impl From<ModeFor> for KnobValue {
+    fn from(mode: ModeFor) -> Self {
+        Self::Rules(mode)
     }
 }
 impl From<u64> for KnobValue {
@@ -115,6 +132,10 @@ impl Key {
             Self::Gate => {
                 let depth = Depth::parse(self.utf8(text)?);
                 depth.map(KnobValue::Depth).ok_or_else(|| self.is_not(text, "enabled, freezing or disabled"))
+            }
+            Self::RulesMode => {
+                let wanted = "off, learn, audit, enforce, or enforce and a time such as 10m";
+                ModeFor::parse(self.utf8(text)?).map(KnobValue::Rules).ok_or_else(|| self.is_not(text, wanted))
             }
             Self::Concurrent
             | Self::Live
@@ -218,6 +239,8 @@ mod tests {
             (Key::MaxConcurrent, "7", "7"),
             (Key::Gate, "freezing", "freezing"),
             (Key::ModulesDisabled, "1\n", "1"),
+            (Key::RulesMode, "audit\n", "audit"),
+            (Key::RulesMode, "enforce 10m", "enforce 600s"),
         ] {
             let value = key.parse_value(typed.as_bytes(), KNOWN).unwrap();
             assert_eq!(value.text(), reads, "{key}");
@@ -237,6 +260,8 @@ mod tests {
             (Key::MaxConcurrent, "4294967296", Errno::EINVAL),
             (Key::Gate, "open", Errno::EINVAL),
             (Key::ModulesDisabled, "2", Errno::EINVAL),
+            (Key::RulesMode, "on", Errno::EINVAL),
+            (Key::RulesMode, "audit 10m", Errno::EINVAL),
             (Key::Live, "1", Errno::EACCES),
         ] {
             let error = key.parse_value(typed.as_bytes(), KNOWN).unwrap_err();

@@ -32,6 +32,7 @@ pub mod place;
 pub mod process;
 pub mod profile;
 pub mod record;
+pub mod rules_mode;
 pub mod safe_text;
 pub mod shim;
 pub mod sink;

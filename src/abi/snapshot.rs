@@ -6,6 +6,13 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::glob::Globs;
+use super::knob_value::Provenance;
+use super::log::LogLine;
+use super::record::{Kind, Outcome, Record, State};
+use super::rules_mode::RulesState;
+use super::safe_text::SafeText;
+use super::sink::LedgerState;
 use crate::abi::actor::{Actor, Comm};
 use crate::abi::cap::{CapMask, ThreadSets};
 use crate::abi::depth::Depth;
@@ -14,13 +21,6 @@ use crate::abi::error::Stage;
 use crate::abi::histogram::Histogram;
 use crate::abi::time::Micros;
 use crate::abi::wire;
-
-use super::glob::Globs;
-use super::knob_value::Provenance;
-use super::log::LogLine;
-use super::record::{Kind, Outcome, Record, State};
-use super::safe_text::SafeText;
-use super::sink::LedgerState;
 
 /// The current values of the knobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,8 +169,7 @@ pub struct LeftProcess {
     pub pid: i32,
     /// Its command name.
     pub comm: Comm,
-    /// Whether it certainly belongs to the chain. If not, it was not signalled: it started after the helper had ended, and
-    /// its parents have ended, so its session may be a later one with the same id.
+    /// Whether it certainly belongs to the chain. If not, it was not signalled: a later session may have the same id.
     pub certain: bool,
 }
 
@@ -209,6 +208,7 @@ impl Snapshot {
             provenance: Vec::new(),
             ledger: None,
             kernel: None,
+            rules: None,
         }
     }
 }
@@ -292,9 +292,9 @@ pub struct Snapshot {
     /// The last change of each knob and of the gate, in the order of the changes; a knob never changed has none.
     pub provenance: Vec<Provenance>,
     /// The ledger that the engine writes, if it has one.
-    #[serde(default)]
     pub ledger: Option<LedgerState>,
     /// The watch of this machine's kernel, for that target.
-    #[serde(default)]
     pub kernel: Option<Box<WatchState>>,
+    /// The rules that the engine asks, if it asks some.
+    pub rules: Option<RulesState>,
 }

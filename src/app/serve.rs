@@ -102,6 +102,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let builder = builder.rules(rules.hook()).profiles(profiles.hook());
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
+    let _reporting = verdict::reporting(&rules, &engine);
     let config = args.config.as_ref().map_or_else(Config::default, Config::folder);
     let config = Arc::new(config.with_last_good(last_good(&folder)));
     let view = Arc::new(Files::new(folder.clone()));

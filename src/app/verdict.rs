@@ -7,18 +7,20 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
+use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::SysError;
 use crate::abi::event::Level;
 use crate::cli::serve::Serve;
+use crate::control::Change;
 use crate::control::host::{HostKernel, Ruling};
 use crate::control::module_tree::ModuleTree;
 use crate::control::profiles::{self, Live as Profiles};
-use crate::control::rules::{Answers, Folders, Judge, Live, OrderFile, Refused};
+use crate::control::rules::{Answers, Folders, Judge, Live, OrderFile, Refused, Report};
 use crate::control::shim::{self, Shim};
 use crate::daemon::journal::Journal;
 use crate::daemon::socket::Listener;
 use crate::daemon::verdict::{Parts, Unanswered, Verdicts};
-use crate::engine::ProfileHook;
+use crate::engine::{Engine, ProfileHook};
 use crate::policy::asker::may_ask;
 use crate::policy::rules::Decision;
 use crate::sys::process::start_time;
@@ -30,17 +32,36 @@ pub fn listen(args: &Serve) -> Result<Option<Listener>, SysError> {
     path.map(|path| Listener::verdicts(&path)).transpose()
 }
 
-/// The rules. They follow the operator's orders, where there is a shim to follow them too.
+/// The rules. They follow the operator's orders; where there is a shim, its compiled rules do, too.
 pub fn rules(args: &Serve, socket: Option<&Listener>, state: &Path, journal: &Arc<Journal>) -> Result<Live, Refused> {
     let (mode, modules) = (args.rules.unwrap_or_default(), ModuleTree::default());
     let folders = args.config.as_ref().map_or_else(Folders::default, |folder| Folders::only(folder.join("rules.d")));
-    let Some(socket) = socket else { return Live::load(folders, modules, mode) };
     let order = OrderFile::beside(state);
     let rules = Live::load_by(&order, folders, modules, mode)?;
     let journal = journal.clone();
     let say =
         move |is_fault: bool, line: &str| journal.line(if is_fault { Level::Error } else { Level::Warning }, line);
-    Ok(rules.following(order, compiled_at(Some(&socket.path)), Arc::new(say)))
+    Ok(rules.following(order, socket.map(|socket| compiled_at(Some(&socket.path))), Arc::new(say)))
+}
+
+/// Changes of the mode are events of the engine; one of the order's file is a change by this process.
+pub fn reporting(rules: &Arc<Live>, engine: &Engine) -> Reporting {
+    let engine = engine.clone();
+    let report: Report = Arc::new(move |change: Change, by: Option<&Actor>| match by {
+        Some(by) => engine.report_changed(change, by),
+        None => engine.report_changed(change, &engine.actor(Origin::Library)),
+    });
+    rules.report_to(Some(report));
+    Reporting(rules.clone())
+}
+
+/// Ends the reports when it is dropped: the engine has the rules, which must not have the engine for ever.
+pub struct Reporting(Arc<Live>);
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        self.0.report_to(None);
+    }
 }
 
 /// The compiled rules are beside the socket.

@@ -11,16 +11,24 @@ use super::exit::Verdict;
 use super::request::{Asker, fail};
 
 impl Asker {
-    /// Prints the knobs. An unknown key is reported, and the others are still read.
+    /// Prints the knobs. An unknown key is reported, and the others are still read. Where there are no rules, their mode
+    /// is left out unless it is named.
     pub(super) fn get(&self, keys: Vec<Result<Key, ControlError>>, form: Form, json: bool) -> Verdict {
         let mut verdict = Verdict::Own(0);
-        let wanted: Vec<Key> = keys.iter().flatten().copied().collect();
-        let mut knobs = match self.knobs(wanted, form.provenance || json) {
+        let provenance = form.provenance || json;
+        let wanted = keys.iter().flatten().copied().filter(|key| *key != Key::RulesMode).collect();
+        let mut knobs = match self.knobs(wanted, provenance) {
             Ok(knobs) => knobs.into_iter(),
             Err(error) => return fail(&error),
         };
         for key in keys {
             match key {
+                Ok(Key::RulesMode) => match self.knobs(vec![Key::RulesMode], provenance) {
+                    Ok(mode) => mode.iter().for_each(|knob| self.print(knob, form, json)),
+                    // An older daemon does not know it.
+                    Err(_) if !form.mode_is_named => {}
+                    Err(error) => verdict = verdict.and(fail(&error)),
+                },
                 Ok(_) => knobs.next().iter().for_each(|knob| self.print(knob, form, json)),
                 Err(error) => verdict = verdict.and(fail(&error)),
             }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::abi::error::{ControlError, ParseError};
 use crate::abi::record::{Record, State};
+use crate::abi::rules_mode::RulesState;
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Live, Snapshot, Totals};
 use crate::abi::time::Micros;
@@ -64,6 +65,7 @@ struct StateOf<'a> {
     slots_waiting: u32,
     watchers: u32,
     ledger: Option<&'a LedgerState>,
+    rules: Option<&'a RulesState>,
     drift: Option<usize>,
     totals: &'a Totals,
 }
@@ -89,6 +91,7 @@ impl<'a> StateOf<'a> {
             slots_waiting: s.slots.waiting,
             watchers: s.watchers,
             ledger: s.ledger.as_ref(),
+            rules: s.rules.as_ref(),
             drift: None,
             totals: &s.totals,
         }

@@ -3,13 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::abi::rules_mode::{Mode, ModeFor};
 use crate::control::module_tree::ModuleTree;
 use crate::control::rules::text::counted;
 use crate::control::rules::{Folders, Now, Order, OrderFile, compiled, publish, unknown_requesters};
 use crate::control::shim;
-use crate::policy::rules::{Fault, Mode, Rules};
+use crate::policy::rules::{Fault, Rules};
 use crate::sys::linux::seqpacket;
 use crate::sys::linux::waiting::misnamed;
+
+use crate::verbs::knobs::trial_time;
 
 use super::exit::{UNAVAILABLE, USAGE, Verdict};
 use super::output::{Answers, complain, say};
@@ -32,8 +35,8 @@ pub struct Places {
 #[derive(Debug, clap::Args)]
 pub struct Enforce {
     /// Go back by itself after this time (such as 90s, 10m, 2h), or when the machine starts again, unless it is confirmed
-    #[arg(long, value_name = "TIME", value_parser = seconds, conflicts_with = "confirmed")]
-    confirm: Option<u64>,
+    #[arg(long, value_name = "TIME", value_parser = trial_time, conflicts_with = "confirmed")]
+    confirm: Option<u32>,
     /// Confirm: what was ordered with --confirm stays
     #[arg(long)]
     confirmed: bool,
@@ -42,20 +45,6 @@ pub struct Enforce {
     anyway: bool,
     #[command(flatten)]
     places: Places,
-}
-
-fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || "give a time such as 90s, 10m or 2h, of at most a week".to_owned();
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(wrong()),
-    };
-    let is_digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let all = number.parse::<u64>().ok().filter(|_| is_digits).and_then(|number| number.checked_mul(factor));
-    all.filter(|all| (1..=604_800).contains(all)).ok_or_else(wrong)
 }
 
 impl Places {
@@ -80,9 +69,9 @@ impl Places {
         })
     }
 
-    /// What the rules did until now.
-    fn before(&self, now: &Now) -> Mode {
-        self.order().read().ok().flatten().map_or(Mode::Off, |order| order.at(now))
+    /// The order for this mode, after the one that is there.
+    fn next(&self, wanted: ModeFor, now: &Now) -> Order {
+        Order::next(self.order().read().ok().flatten().as_ref(), wanted, now)
     }
 
     /// Writes the order and the compiled rules. The order comes first: with one of them nothing runs that is denied by it.
@@ -136,14 +125,13 @@ pub fn enforce(args: &Enforce, answers: &Answers) -> Result<u8, u8> {
         say(&format!("{why}; remove these rules, use `khelper rules audit`, or enforce them with --anyway"));
         return Err(UNAVAILABLE);
     }
-    let before = places.before(&now);
-    let until = args.confirm.map(|seconds| (now.after(seconds), before));
-    places.write(&Order { mode: Mode::Enforce, until })?;
-    match args.confirm {
+    let order = places.next(ModeFor { mode: Mode::Enforce, seconds: args.confirm }, &now);
+    places.write(&order)?;
+    match order.goes_back(&now) {
         None => answers.line("the rules are enforced"),
-        Some(seconds) => answers.line(&format!(
-            "the rules are enforced for {seconds} s, then {} again; `khelper rules enforce --confirmed` keeps them",
-            before.name()
+        Some((seconds, back)) => answers.line(&format!(
+            "the rules are enforced for {seconds} s, then {}; `khelper rules enforce --confirmed` keeps them",
+            again(back)
         )),
     }
     Ok(0)
@@ -169,16 +157,25 @@ fn confirm(places: &Places, now: &Now, answers: &Answers) -> Result<u8, u8> {
     }
 }
 
+/// What the rules do without an order.
+const USUAL: &str = "that of `khelper serve --rules`";
+
+/// What comes back after a trial.
+fn again(back: Option<Mode>) -> String {
+    format!("{} again", back.map_or("the mode of `khelper serve --rules`", Mode::name))
+}
+
 /// Says what is in force. The exit code is 1 if something is at fault.
 pub fn status(places: &Places, answers: &Answers) -> Result<u8, u8> {
     let now = Now::read();
     let mut code = 0;
     match places.order().read() {
-        Ok(None) => answers.line("mode: that of `khelper serve --rules`, off without it; nothing was ordered"),
+        Ok(None) => answers.line(&format!("mode: {USUAL}, off without it; nothing was ordered")),
         Ok(Some(order)) => {
             let at = places.order().shown();
-            let back = order.goes_back(&now).map(|(left, back)| format!(", in {left} s {} again", back.name()));
-            answers.line(&format!("mode: {}{} (ordered in {at})", order.at(&now).name(), back.unwrap_or_default()));
+            let back = order.goes_back(&now).map(|(left, back)| format!(", in {left} s {}", again(back)));
+            let mode = order.at(&now).map_or(USUAL, Mode::name);
+            answers.line(&format!("mode: {mode}{} (ordered in {at})", back.unwrap_or_default()));
         }
         Err(error) => code = failed(&error).min(1),
     }
@@ -204,17 +201,4 @@ pub fn status(places: &Places, answers: &Answers) -> Result<u8, u8> {
         false => "shim: no daemon gives verdicts",
     });
     Ok(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_a_unit_and_an_end() {
-        assert_eq!(["90s", "10m", "2h"].map(|text| seconds(text).unwrap()), [90, 600, 7200]);
-        for text in ["", "s", "10", "0m", "-1m", "+1m", "1.5h", "10d", "169h", "99999999999999999999h", "é"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
-    }
 }

@@ -142,7 +142,7 @@ fn of_knobs(keys: impl Iterator<Item = Key>) -> Requirement {
 fn of_knob(key: Key) -> Requirement {
     match key {
         Key::Bset | Key::Inheritable => Requirement::Mask,
-        Key::Modprobe | Key::Allow | Key::Deny | Key::Era | Key::Gate => Requirement::Run,
+        Key::Modprobe | Key::Allow | Key::Deny | Key::Era | Key::Gate | Key::RulesMode => Requirement::Run,
         // No engine has it.
         Key::ModulesDisabled => Requirement::Never,
         // The rest cannot be written.

@@ -19,16 +19,19 @@ use super::activity::reader::Reader;
 use super::authorize::{Access, Authorization, authorize};
 use super::command::{Call, Command, Rehearse, Rehearsed, Reply};
 use super::config::{self, Config};
-use super::knobs::{commit, configure, engines, kernels, read, write};
+use super::knobs::{commit, configure, kernels, read, write};
 use super::rehearsal::Run;
+use super::rules::Live;
+use super::rules_knob::{has_mode, kept_already, order, snapshot_of};
 use super::text::rehearsal::differences;
 use super::{reads, withheld};
 
-/// Performs an authorized command. Requests block until they are answered or `cancel` fires; writing `freezing` or
+/// Performs an authorized command. `rules` are those that the engine asks. Requests block until they are answered or `cancel` fires; writing `freezing` or
 /// `disabled` to the gate blocks during its drain, for up to 5 s.
 pub fn dispatch(
     engine: &Engine,
     config: &Config,
+    rules: Option<&Live>,
     authorization: Authorization,
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
@@ -36,7 +39,7 @@ pub fn dispatch(
     let access = authorization.access();
     let (actor, command, began) = authorization.into_parts();
     let ask = Caller { actor: Some(actor.clone()), cancel: cancel.clone(), began };
-    perform(engine, config, &actor, command, ask).map(|reply| visible(reply, access))
+    perform(engine, (config, rules), &actor, command, ask).map(|reply| visible(reply, access))
 }
 
 /// The reply as its actor may see it (AUTH-4).
@@ -49,7 +52,7 @@ pub(super) fn visible(reply: Reply, access: Access) -> Reply {
 
 fn perform(
     engine: &Engine,
-    config: &Config,
+    (config, rules): (&Config, Option<&Live>),
     actor: &Actor,
     command: Command,
     ask: Caller,
@@ -60,10 +63,12 @@ fn perform(
         Command::Call(call) => run(engine, call, ask).map(Reply::Answered),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask).map(Reply::Answered),
         Command::Rehearse(wanted) => rehearse(engine, wanted, &ask),
-        Command::Get(key) => engines([key]).map(|()| Reply::Value(read(&engine.snapshot(), key))),
+        Command::Get(key) => snapshot_of(engine, rules, &[key]).map(|s| Reply::Value(read(&s, key))),
         Command::Knobs(keys) => {
-            engines(keys.iter().copied()).map(|()| Reply::Knobs(config::knobs(&engine.snapshot(), config, &keys)))
+            snapshot_of(engine, rules, &keys).map(|s| Reply::Knobs(config::knobs(&s, config, &keys)))
         }
+        Command::Write(writes) if has_mode(&writes) => order(rules, writes, actor).map(Reply::Written),
+        Command::Persist(writes) if has_mode(&writes) => Err(kept_already()),
         Command::Write(writes) => write(engine, writes, actor).map(Reply::Written),
         Command::Configure(settings) => configure(engine, settings, actor).map(Reply::Written),
         Command::Persist(writes) => config::persist(engine, config, writes, actor).map(Reply::Written),
@@ -90,7 +95,7 @@ fn perform(
         Command::KillChain { id, signal } => {
             Ok(Reply::ChainEnded(engine.kill_chain_as(id, known_signal(signal)?, actor)?))
         }
-        Command::Status => Ok(Reply::Status(Box::new(reads::status(engine)))),
+        Command::Status => Ok(Reply::Status(Box::new(reads::status(engine, rules)))),
         Command::Record(id) => Ok(Reply::Record(engine.record(id))),
         Command::Chain(pid) => Ok(Reply::Chain(engine.chain(pid))),
         Command::CheckPath(path) => Ok(Reply::Warnings(engine.path_warnings(&path))),
@@ -113,7 +118,7 @@ pub fn dispatch_as(
     command: Command,
     cancel: &Cancel,
 ) -> Result<Reply, ControlError> {
-    dispatch(engine, &Config::default(), authorize(actor, command)?, cancel)
+    dispatch(engine, &Config::default(), None, authorize(actor, command)?, cancel)
 }
 
 /// A signal of signal(7), from 1 to SIGRTMAX. 0 and other numbers send none.

@@ -46,6 +46,7 @@ pub fn read(s: &Snapshot, key: Key) -> KnobValue {
         Key::Queued => s.queued.into(),
         Key::Refused => s.totals.refused().into(),
         Key::RunningHelpers => s.running_helpers.into(),
+        Key::RulesMode => s.rules.map(|rules| rules.mode).unwrap_or_default().into(),
         Key::ModulesDisabled => 0u32.into(),
     }
 }
@@ -126,13 +127,13 @@ fn knob_write(key: Key, value: KnobValue) -> Result<KnobWrite, ControlError> {
         (Key::Concurrent | Key::Live | Key::LoopMessages | Key::Queued | Key::Refused | Key::RunningHelpers, _) => {
             return Err(ControlError::ReadOnly(key.name().to_owned()));
         }
-        (Key::ModulesDisabled, _) => {
+        (Key::RulesMode | Key::ModulesDisabled, _) => {
             return Err(engines([key]).err().unwrap_or_else(|| ControlError::ReadOnly(key.name().to_owned())));
         }
         (_, value) => return Err(key.is_not(value.text().as_bytes(), "a value of this knob's kind")),
     })
 }
 
-fn value_error(key: Key, error: ParseError) -> ControlError {
+pub(super) fn value_error(key: Key, error: ParseError) -> ControlError {
     ControlError::Value { key: key.name().to_owned(), error }
 }

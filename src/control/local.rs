@@ -177,7 +177,7 @@ impl Local {
     /// Performs a command on the caller's thread. A panic reaches the caller.
     fn perform_here(&self, job: Job) {
         let Job { authorization, id, cancel, done, order: _order } = job;
-        let reply = dispatch(&self.engine, &self.calls.config, authorization, &cancel);
+        let reply = dispatch(&self.engine, &self.calls.config, self.calls.rules.as_deref(), authorization, &cancel);
         self.calls.answer(id, done, reply);
     }
 }

@@ -7,6 +7,7 @@ use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::histogram::{BOUNDS, Histogram};
 use crate::abi::record::Outcome;
+use crate::abi::rules_mode::{Mode, RulesState};
 use crate::abi::snapshot::{Snapshot, WatchState};
 use crate::abi::time::Micros;
 
@@ -41,6 +42,7 @@ pub fn text(info: &TargetInfo, s: &Snapshot, form: Form) -> String {
         _ => {
             requests(&mut out, s);
             now(&mut out, s);
+            s.rules.iter().for_each(|state| rules(&mut out, state));
         }
     }
     ledger(&mut out, s);
@@ -101,6 +103,20 @@ fn requests(out: &mut Text, s: &Snapshot) {
     out.counter("khelper_watch_missed", "Events that watchers lost because they read too slowly.", t.events_missed);
     let help = "Records and changes that the record sink, such as a ledger, did not get.";
     out.counter("khelper_records_lost", help, t.records_lost);
+}
+
+/// What the rules do, and have decided.
+fn rules(out: &mut Text, state: &RulesState) {
+    let decisions = [("allowed", state.allowed), ("denied", state.denied), ("would_deny", state.would_deny)];
+    let help = "Requests that the rules have judged, by decision.";
+    out.counters("khelper_rule_decisions", help, "decision", &decisions);
+    out.gauge("khelper_rules", "Rules that are in force.", &state.rules.to_string());
+    out.head("khelper_rules_mode", "gauge", "1 for the mode that the rules have now.");
+    for mode in Mode::ALL {
+        out.line("khelper_rules_mode", &[("mode", mode.name())], if mode == state.mode.mode { "1" } else { "0" });
+    }
+    let left = state.mode.seconds.unwrap_or(0).to_string();
+    out.gauge("khelper_rules_trial_seconds", "For how long the mode is on trial still; 0: it stays.", &left);
 }
 
 /// The ledger, if there is one.

@@ -35,6 +35,7 @@ pub mod record_json;
 pub mod rehearsal;
 pub mod repeat;
 pub mod rules;
+mod rules_knob;
 pub mod rules_view;
 pub mod shim;
 pub mod sources;

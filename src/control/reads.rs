@@ -5,26 +5,28 @@ use std::time::Duration;
 
 use crate::abi::actor::Actor;
 use crate::abi::record::Record;
-use crate::abi::snapshot::{Live, Snapshot};
+use crate::abi::snapshot::{Live as LiveRequest, Snapshot};
 use crate::abi::sorted::{SortedMap, set};
 use crate::abi::wait::WaitMode;
 use crate::engine::Engine;
 
 use super::command::Left;
+use super::rules::Live;
 
 /// The most records that are read in one hold of the registry's lock.
 const PIECE: usize = 256;
 
 /// The state. Its records have no output: output held by a reader would escape the memory limit for output (UMH-13).
-pub(super) fn status(engine: &Engine) -> Snapshot {
-    let mut snapshot = engine.snapshot();
+pub(super) fn status(engine: &Engine, rules: Option<&Live>) -> Snapshot {
+    let rules = rules.map(Live::state);
+    let mut snapshot = Snapshot { rules, ..engine.snapshot() };
     for record in snapshot.last.iter_mut().filter(|record| record.output.is_some()) {
         *record = Arc::new(Record { output: None, ..Record::clone(record) });
     }
     snapshot
 }
 
-pub(super) fn live(engine: &Engine, after: u64, most: usize) -> Vec<Live> {
+pub(super) fn live(engine: &Engine, after: u64, most: usize) -> Vec<LiveRequest> {
     engine.live_after(after, most).into_iter().map(|(live, _)| live).collect()
 }
 

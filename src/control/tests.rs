@@ -37,10 +37,10 @@ use crate::abi::log::{Holdout, LogKind, LogLine};
 use crate::abi::mask::MaskExpr;
 use crate::abi::place::{Attribution, Place};
 use crate::abi::record::{Args, Kind, Outcome, Output, Record, State};
+use crate::abi::rules_mode::{Mode, ModeFor, RulesState};
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{ChainEnded, Knobs, KnownState, LeftProcess, Live, Slots, Snapshot, Totals, WatchState};
 use crate::abi::wait::{WaitMode, WaitStatus};
-use crate::policy::rules::Mode;
 
 /// The seed of one case's values: its numbers all differ, and its bytes are hostile.
 #[derive(Clone, Debug)]
@@ -120,6 +120,7 @@ impl Seed {
             (Key::Era, KnobValue::Era(self.one(&[Era::V3_4, Era::Current]))),
             (Key::Gate, KnobValue::Depth(self.one(&[Depth::Enabled, Depth::Freezing, Depth::Disabled]))),
             (Key::Refused, KnobValue::Number(self.n(7))),
+            (Key::RulesMode, KnobValue::Rules(ModeFor { mode: Mode::Enforce, seconds: self.maybe(600) })),
         ];
         for (_, value) in &all {
             // A new kind of value has to be added above.
@@ -129,6 +130,7 @@ impl Seed {
                 | KnobValue::Globs(_)
                 | KnobValue::Era(_)
                 | KnobValue::Depth(_)
+                | KnobValue::Rules(_)
                 | KnobValue::Number(_) => {}
             }
         }
@@ -495,6 +497,14 @@ impl Seed {
                 lost: self.n(44),
                 failures_lost: self.n(45),
                 error: self.maybe("full".into()),
+            }),
+            rules: self.maybe(RulesState {
+                mode: ModeFor { mode: self.one(&Mode::ALL), seconds: self.maybe(self.small(50)) },
+                then: self.one(&Mode::ALL),
+                rules: self.small(51),
+                allowed: self.n(52),
+                denied: self.n(53),
+                would_deny: self.n(54),
             }),
             kernel: self.maybe(Box::new(WatchState {
                 since: self.maybe(self.time(45)),

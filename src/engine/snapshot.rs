@@ -65,6 +65,7 @@ impl Engine {
             provenance: registry.provenance.clone(),
             ledger: registry.sink.as_ref().and_then(|sink| sink.ledger()),
             kernel: None,
+            rules: None,
         }
     }
 }

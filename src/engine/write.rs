@@ -89,6 +89,14 @@ impl Engine {
         }
     }
 
+    /// Reports a change of a knob that this engine does not keep itself: `khelper.rules.mode`, which its rules follow
+    /// (AUTH-5).
+    pub fn report_changed(&self, change: Change, actor: &Actor) {
+        if self.check_process().is_ok() {
+            self.inner.changed(change, &self.inner.actors.share(actor));
+        }
+    }
+
     /// Reports that what was kept of these knobs for the next start was removed (AUTH-5).
     pub fn report_unpersisted(&self, keys: &[Key], actor: &Actor) {
         if self.check_process().is_ok() {

@@ -6,6 +6,7 @@ use clap::{Arg, Command};
 use crate::abi::cap::CapMask;
 use crate::abi::knob::Key;
 use crate::abi::record::Outcome;
+use crate::abi::rules_mode::Mode;
 
 /// Names that are not part of the definition. The functions are called only if a word needs them.
 pub struct Names<'a> {
@@ -158,7 +159,7 @@ fn values(arg: &Arg, word: &str, names: &Names<'_>) -> Vec<Candidate> {
         "SIGNAL" => plain(["TERM", "KILL", "HUP", "INT", "QUIT", "USR1", "USR2", "STOP", "CONT"].map(str::to_owned)),
         _ if name.starts_with("NAME") => plain((names.modules)(word)),
         _ if name.starts_with("KEY=") => setting(word, names.known),
-        _ if name.starts_with("KEY") => plain(Key::ALL.map(|key| key.name().to_owned())),
+        _ if name.starts_with("KEY") => plain(Key::WITH_RULES.map(|key| key.name().to_owned())),
         _ => Vec::new(),
     }
 }
@@ -170,11 +171,12 @@ fn plain(words: impl IntoIterator<Item = String>) -> Vec<Candidate> {
 /// A knob, or its value.
 fn setting(word: &str, known: CapMask) -> Vec<Candidate> {
     let Some((name, value)) = word.split_once('=') else {
-        return plain(Key::ALL.into_iter().filter(|key| key.writable()).map(|key| format!("{}=", key.name())));
+        return plain(Key::WITH_RULES.into_iter().filter(|key| key.writable()).map(|key| format!("{}=", key.name())));
     };
     let of = |values: &[&str]| plain(values.iter().map(|value| format!("{name}={value}")));
     match Key::parse(name) {
         Ok(Key::Gate) => of(&["enabled", "freezing", "disabled"]),
+        Ok(Key::RulesMode) => of(&Mode::ALL.map(Mode::name)),
         Ok(Key::Era) => of(&["3.4", "current"]),
         Ok(key) if key.is_mask() => capabilities(&format!("{name}="), value, known),
         _ => Vec::new(),

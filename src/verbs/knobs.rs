@@ -9,6 +9,7 @@ use clap::Args as ClapArgs;
 use crate::abi::cap::CapMask;
 use crate::abi::error::{ControlError, ParseError};
 use crate::abi::escape::screen;
+use crate::abi::rules_mode::{Mode, TRIAL_FORM, trial};
 use crate::control::{Key, KnobValue};
 use crate::sys::regex::Regex;
 
@@ -79,6 +80,10 @@ pub struct SetKnobs {
     /// Remove these keys from zz-persist.conf; the running values do not change
     #[arg(long, conflicts_with_all = ["dry_run", "load", "system"])]
     pub unpersist: bool,
+    /// Enforce the rules for this time (such as 90s, 10m, 2h), then go back unless it is confirmed; for
+    /// khelper.rules.mode=enforce alone
+    #[arg(long, value_name = "TIME", value_parser = trial_time, conflicts_with_all = ["unpersist", "load", "system"])]
+    pub confirm: Option<u32>,
     /// Agree to a write that cannot be undone before the machine starts again; only writes to the kernel need it
     #[arg(long)]
     pub until_reboot: bool,
@@ -148,12 +153,23 @@ impl Get {
 
     /// Every knob of the target.
     const fn of_target(&self) -> &'static [Key] {
-        if self.of_kernel { &Key::KERNEL } else { &Key::ALL }
+        if self.of_kernel { &Key::KERNEL } else { &Key::WITH_RULES }
+    }
+
+    /// Whether this knob is named, and not only meant by `-a`, a folder or a pattern.
+    fn names_it(&self, wanted: Key) -> bool {
+        self.keys.iter().any(|name| key(name.as_bytes()).is_ok_and(|named| named == wanted))
     }
 
     /// What to print of each.
     pub fn form(&self) -> Form {
-        Form { names: self.names, values: self.values || self.binary, binary: self.binary, provenance: self.provenance }
+        Form {
+            names: self.names,
+            values: self.values || self.binary,
+            binary: self.binary,
+            provenance: self.provenance,
+            mode_is_named: self.names_it(Key::RulesMode),
+        }
     }
 }
 
@@ -165,6 +181,8 @@ pub struct Form {
     binary: bool,
     /// Where the value comes from too.
     pub provenance: bool,
+    /// `khelper.rules.mode` is named; otherwise it is left out where there are no rules.
+    pub mode_is_named: bool,
 }
 
 impl Form {
@@ -212,7 +230,20 @@ impl SetKnobs {
         }
         let known_keys: Vec<OsString> =
             self.settings.iter().filter(|setting| !self.passes_over(setting)).cloned().collect();
-        writes("set", &known_keys, known).map(Writing::Write)
+        let mut all = writes("set", &known_keys, known)?;
+        if let Some(seconds) = self.confirm {
+            let mode = all.iter_mut().flatten().find_map(|(_, value)| match value {
+                KnobValue::Rules(mode) if mode.mode == Mode::Enforce => Some(mode),
+                _ => None,
+            });
+            let Some(mode) = mode else {
+                let why = "nothing is set that can be tried for a time";
+                let advice = "give it with khelper.rules.mode=enforce";
+                return Err(value("--confirm", ParseError::invalid(why, advice)));
+            };
+            mode.seconds = Some(seconds);
+        }
+        Ok(Writing::Write(all))
     }
 
     /// Whether `-e` ignores it.
@@ -234,16 +265,22 @@ impl SetKnobs {
     }
 }
 
-/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the gate in a write of its own, since its
-/// drain may block. All values are parsed before any is written. Errors name `door`, the verb or option.
+/// The seconds of a trial.
+pub fn trial_time(text: &str) -> Result<u32, String> {
+    trial(text).ok_or_else(|| format!("give {TRIAL_FORM}"))
+}
+
+/// Turns `KEY=VALUE` arguments into writes: one write for all knobs, then the mode of the rules and the gate in writes of
+/// their own: the one has another lock, and the other's drain may block. All values are parsed before any is written. Errors name `door`, the verb or option.
 pub fn writes(door: &str, settings: &[OsString], known: CapMask) -> Result<Vec<Vec<(Key, KnobValue)>>, ControlError> {
     let write = |setting: &OsString| {
         let (key, text) = assignment(door, setting.as_bytes())?;
         Ok((key, key.parse_value(&text, known)?))
     };
     let writes = settings.iter().map(write).collect::<Result<Vec<_>, ControlError>>()?;
-    let (gates, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| *key == Key::Gate);
-    let all = std::iter::once(knobs).chain(gates.into_iter().map(|gate| vec![gate]));
+    let is_alone = |key: &Key| matches!(key, Key::Gate | Key::RulesMode);
+    let (alone, knobs): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(key, _)| is_alone(key));
+    let all = std::iter::once(knobs).chain(alone.into_iter().map(|write| vec![write]));
     Ok(all.filter(|write| !write.is_empty()).collect())
 }
 
@@ -254,6 +291,7 @@ fn value(key: &str, error: ParseError) -> ControlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::rules_mode::ModeFor;
 
     fn get(keys: &[&str]) -> Get {
         Get { keys: keys.iter().map(OsString::from).collect(), ..Get::default() }
@@ -287,7 +325,11 @@ mod tests {
         assert_eq!(names(&of("x", &["khelper.era"])).len(), 0);
         assert!(of("(", &[]).selected().is_err_and(|e| e.key() == Some("--pattern")));
         let all = Get { all: true, ..get(&["no.such"]) };
-        assert_eq!(names(&all).len(), Key::ALL.len(), "as sysctl(8): -a prints all");
+        assert_eq!(names(&all).len(), Key::WITH_RULES.len(), "as sysctl(8): -a prints all");
+        assert_eq!(
+            (all.names_it(Key::RulesMode), get(&["khelper/rules/mode"]).names_it(Key::RulesMode)),
+            (false, true)
+        );
         let ignoring = Get { ignore: true, ..get(&["no.such", "khelper.era"]) };
         assert_eq!(names(&ignoring), ["khelper.era"]);
     }
@@ -317,6 +359,13 @@ mod tests {
             panic!()
         };
         assert_eq!(writes.len(), 2);
+        let tried = |settings: &[&str]| SetKnobs { confirm: Some(600), ..of(settings) }.writing(known);
+        let Ok(Writing::Write(writes)) = tried(&["khelper.deny=a", "khelper.rules.mode=enforce"]) else { panic!() };
+        let mode = KnobValue::Rules(ModeFor { mode: Mode::Enforce, seconds: Some(600) });
+        assert_eq!((writes.len(), &writes[1]), (2, &vec![(Key::RulesMode, mode)]));
+        for settings in [&["khelper.rules.mode=audit"], &["khelper.deny=a"]] {
+            assert!(tried(settings).is_err_and(|error| error.key() == Some("--confirm")), "{settings:?}");
+        }
         let ignoring = SetKnobs { ignore: true, ..of(&["no.such=1", "khelper.deny=a"]) };
         assert!(matches!(ignoring.writing(known), Ok(Writing::Write(writes)) if writes.len() == 1));
         assert!(of(&["no.such=1", "khelper.deny=a"]).writing(known).is_err());

@@ -138,8 +138,11 @@ fn table(title: &str, rows: &[(&str, &str)]) -> String {
 }
 
 fn knobs() -> String {
-    let all: Vec<_> =
-        Key::ALL.into_iter().chain([Key::ModulesDisabled]).map(|key| (key.name(), meaning(key))).collect();
+    let all: Vec<_> = Key::ALL
+        .into_iter()
+        .chain([Key::RulesMode, Key::ModulesDisabled])
+        .map(|key| (key.name(), meaning(key)))
+        .collect();
     table("KNOBS", &all)
 }
 
@@ -159,6 +162,10 @@ const fn meaning(key: Key) -> &'static str {
         Key::Queued => "read-only: calls that wait for a worker",
         Key::Refused => "read-only: requests that were refused",
         Key::RunningHelpers => "read-only: calls in flight",
+        Key::RulesMode => {
+            "of a daemon with rules: off, learn, audit or enforce; `enforce 10m` goes back by itself after that time unless \
+             `enforce` is written meanwhile. It stays over restarts without --persist"
+        }
         Key::ModulesDisabled => {
             "of this machine's kernel alone: 1 stops the loading of modules until the machine starts again"
         }

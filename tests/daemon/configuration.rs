@@ -126,6 +126,60 @@ fn rules_that_were_ordered_off_are_not_read_and_a_daemon_starts_with_faults_in_t
     assert!(answer.to_string().contains("denied by"), "{answer}");
 }
 
+#[test]
+fn the_mode_of_the_rules_is_a_knob_and_its_value_is_the_order_in_the_file() {
+    let dir = Dir::new();
+    write(&dir, "kernel.modprobe = /bin/true\n");
+    std::fs::create_dir(dir.path().join("config/rules.d")).unwrap();
+    std::fs::write(dir.path().join("config/rules.d/10.rules"), "deny name one\n").unwrap();
+    let mut daemon = Daemon::of(&dir, command(&dir).args(["--rules", "audit"]));
+    let mut client = daemon.connect();
+    const KEY: &str = "khelper.rules.mode";
+    let order = || std::fs::read_to_string(dir.path().join("rules.mode")).unwrap();
+    let is_denied = |client: &mut crate::daemon::Client, name: &str| {
+        client.call("Request", json!({"name": name, "wait": true})).to_string().contains("\"denied by")
+    };
+    let place =
+        |client: &mut crate::daemon::Client| client.call("List", json!({"keys": [KEY]}))["knobs"][0]["where"].clone();
+    assert_eq!(client.get(KEY), "audit");
+    assert!(!is_denied(&mut client, "one"));
+    // On trial, and confirmed.
+    let set = client.call("Set", json!({"writes": [{"key": KEY, "text": "enforce 10m"}]}));
+    assert!(set.to_string().contains("then audit again"), "{set}");
+    assert!(client.get(KEY).starts_with("enforce ") && order().contains("then usual"), "{}", order());
+    assert!(is_denied(&mut client, "one") && !is_denied(&mut client, "two"));
+    assert!(place(&mut client)["actor"].is_object());
+    client.set(KEY, "enforce");
+    assert!(client.get(KEY) == "enforce" && order().ends_with("\nenforce\n"), "{}", order());
+    // What another process orders is seen.
+    let mut off = std::process::Command::new(env!("CARGO_BIN_EXE_khelper"));
+    off.args(["rules", "off", "--now"]).arg("--ledger").arg(dir.path().join("ledger"));
+    off.arg("--shim-socket").arg(dir.path().join("none/verdicts"));
+    let output = off.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(client.get(KEY), "off");
+    assert!(place(&mut client)["file"].to_string().contains("rules.mode"));
+    assert!(!is_denied(&mut client, "one"));
+    let state = client.call("Status", json!({}))["state"]["rules"].clone();
+    let counts = ["allowed", "denied", "would_deny"].map(|name| state[name].as_u64().unwrap());
+    assert_eq!((counts, &state["mode"]["mode"]), ([1, 1, 1], &json!("off")), "{state}");
+    // What cannot be: with other knobs, for the next start, in a mode that is not one, with faulty rules.
+    let write = |text: &str| json!({"key": KEY, "text": text});
+    let other = json!({"key": "khelper.deny", "text": "x"});
+    for (method, writes) in [
+        ("Set", json!([write("audit"), other])),
+        ("Persist", json!([write("audit")])),
+        ("Set", json!([write("audit 10m")])),
+    ] {
+        let (name, _) = client.refused(method, json!({"writes": writes}));
+        assert_eq!(name, "InvalidValue", "{method} {writes}");
+    }
+    std::fs::write(dir.path().join("config/rules.d/10.rules"), "alow name one\n").unwrap();
+    let refused = client.refused("Set", json!({"writes": [write("enforce")]}));
+    assert!(refused.1.contains("10.rules:1:1") && client.get(KEY) == "off", "{refused:?}");
+    daemon.logged("the rules: off, by ");
+}
+
 /// The drain of the gate fails while a helper runs: the rest is applied, and that is what is said.
 #[test]
 fn a_reload_whose_gate_cannot_be_drained_says_what_was_applied() {

@@ -7,6 +7,7 @@ use crate::abi::error::ControlError;
 use crate::abi::glob::Globs;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::KnobValue;
+use crate::abi::rules_mode::ModeFor;
 use crate::abi::snapshot::Snapshot;
 use crate::control::knobs::read;
 use crate::control::provenance::{Comparison, Drift};
@@ -59,5 +60,7 @@ pub(super) fn default(key: Key, known: CapMask) -> KnobValue {
         | Key::Refused
         | Key::RunningHelpers
         | Key::ModulesDisabled => 0u32.into(),
+        // It is not configured.
+        Key::RulesMode => ModeFor::default().into(),
     }
 }

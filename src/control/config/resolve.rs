@@ -19,6 +19,10 @@ use super::files::File;
 use super::parse::{Assignment, Kind, Name, parse, remark};
 use super::{Remark, Set};
 
+/// Why no line sets the mode of the rules.
+const RULES_MODE: &str =
+    "khelper.rules.mode is not set by files: `khelper set` or `khelper rules` set it, and it stays over restarts";
+
 /// A key or pattern, and its last line.
 struct Named<'a> {
     name: Name,
@@ -145,6 +149,7 @@ fn unknown(set: &mut Set, named: &Named<'_>) {
     let name = named.name.as_bytes();
     let why = match named.name.is_pattern() {
         true => format!("no knob that can be written matches `{}`", screen(name)),
+        false if name == Key::RulesMode.name().as_bytes() => RULES_MODE.to_owned(),
         false => ControlError::UnknownKey(String::from_utf8_lossy(name).into_owned()).to_string(),
     };
     set.faults.push(Remark { unknown: true, ..Remark::new(&named.source, &why) });

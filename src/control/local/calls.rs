@@ -111,7 +111,7 @@ pub(super) fn act(
         (Command::Why(which), Some(ledger)) => {
             ledger.why(which).map(|told| visible(Reply::Why(Box::new(told)), authorization.access()))
         }
-        _ => dispatch(engine, &calls.config, authorization, cancel),
+        _ => dispatch(engine, &calls.config, calls.rules.as_deref(), authorization, cancel),
     };
     let panicked = |_| Err(panicked("khelper panicked while it performed this command"));
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
@@ -139,7 +139,7 @@ pub(super) fn read(
             let view = calls.rules.as_ref().map(|rules| rules.view()).unwrap_or_default();
             Ok(visible(Reply::Rules(Box::new(view)), authorization.access()))
         }
-        _ => dispatch(engine, &calls.config, authorization, cancel),
+        _ => dispatch(engine, &calls.config, calls.rules.as_deref(), authorization, cancel),
     }
 }
 

@@ -1,5 +1,7 @@
-//! Counts what rules decide. The counts belong to one reading of the rules: they begin again with the next one.
+//! Counts what rules decide. The counts of each rule belong to one reading of the rules: they begin again with the next
+//! one. The totals count since the start.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -15,7 +17,21 @@ const NAME: usize = 256;
 
 /// The counts. Threads that decide share them; a decision holds the lock for a few stores.
 #[derive(Debug, Default)]
-pub struct Counts(Mutex<Store>);
+pub struct Counts {
+    store: Mutex<Store>,
+    totals: [AtomicU64; 3],
+}
+
+/// How many requests were judged since the start, whatever rules were in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Allowed, by a rule or because none matched.
+    pub allowed: u64,
+    /// Denied.
+    pub denied: u64,
+    /// They would have been denied if the rules had been enforced.
+    pub would_deny: u64,
+}
 
 #[derive(Debug, Default)]
 struct Store {
@@ -35,11 +51,17 @@ impl Counts {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Store> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a decision of these rules.
     pub fn add(&self, rules: &Arc<Rules>, asked: &[u8], asking: Asking, decision: &Decision) {
+        let total = match decision {
+            Decision::Allow(_) => 0,
+            Decision::Deny(_) => 1,
+            Decision::WouldDeny(_) => 2,
+        };
+        self.totals[total].fetch_add(1, Ordering::Relaxed);
         let mut store = self.lock();
         store.prepare(rules);
         store.view.judged += 1;
@@ -60,6 +82,12 @@ impl Counts {
             *(if enforced { &mut store.view.denied } else { &mut store.view.would_deny }) += 1;
             store.deny(cited, enforced, asked, asking);
         }
+    }
+
+    /// What was counted since the start.
+    pub fn judged(&self) -> Judged {
+        let [allowed, denied, would_deny] = self.totals.each_ref().map(|count| count.load(Ordering::Relaxed));
+        Judged { allowed, denied, would_deny }
     }
 
     /// The rules with what was counted.
@@ -155,6 +183,8 @@ mod tests {
         // Other rules, other counts.
         let next = counts.view(&rules("allow *\n"), Mode::Audit);
         assert_eq!((next.judged, next.rules.len(), next.lately.len()), (0, 1, 0));
+        // The totals go on.
+        assert_eq!(counts.judged(), Judged { allowed: 2, denied: 1, would_deny: 2 });
     }
 
     #[test]

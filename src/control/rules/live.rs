@@ -1,21 +1,23 @@
 //! The rules that are in force: read from their files, asked for each request, read again as a whole or not at all.
 
+mod ordering;
+
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::abi::actor::Actor;
 use crate::abi::error::Explain;
+use crate::abi::knob_value::Change;
+use crate::abi::rules_mode::RulesState;
 use crate::control::module_tree::ModuleTree;
 use crate::engine::RuleHook;
 use crate::policy::rules::{Asked, Compiled, Decision, Fault, Mode, Requester, Resolved, Rules, Verdict, Wanted};
 use crate::sys::linux::requester::Facts;
-use crate::sys::linux::waiting::misnamed;
 
 use super::counts::Counts;
 use super::files::Folders;
-use super::order::{Now, Order, OrderFile, Stamp, publish};
+use super::order::{Now, Order, OrderFile, Stamp};
 use super::strictest::Strictest;
-use super::unknown::unknown_requesters;
 use crate::control::rules_view::{Asking, RulesView};
 
 /// Why rules were not taken: sentences, one for each fault.
@@ -25,6 +27,9 @@ pub struct Refused(pub Vec<String>);
 /// Says something to the operator; whether it is a fault.
 pub type Say = Arc<dyn Fn(bool, &str) + Send + Sync>;
 
+/// Told of each change of the mode, and who made it; `None`: the order's file did, or the end of a trial.
+pub type Report = Arc<dyn Fn(Change, Option<&Actor>) + Send + Sync>;
+
 /// Rules in force.
 pub struct Live {
     folders: Folders,
@@ -33,6 +38,7 @@ pub struct Live {
     usual: Mode,
     standing: RwLock<Standing>,
     followed: Option<Followed>,
+    report: Mutex<Option<Report>>,
     counts: Counts,
 }
 
@@ -48,8 +54,8 @@ struct Standing {
 /// The operator's order, and who must know what is in force.
 struct Followed {
     file: OrderFile,
-    /// Where the compiled rules go.
-    compiled: PathBuf,
+    /// Where the compiled rules go, if there is a shim that goes by them.
+    compiled: Option<PathBuf>,
     say: Say,
     started: Now,
 }
@@ -70,7 +76,7 @@ impl Live {
         let counts = Counts::default();
         counts.begin(&rules);
         let standing = RwLock::new(Standing { mode, rules, order: None, stamp: None, wanted: mode });
-        Ok(Self { folders, modules, usual: mode, standing, followed: None, counts })
+        Ok(Self { folders, modules, usual: mode, standing, followed: None, report: Mutex::default(), counts })
     }
 
     /// The same, in the mode that an order gives instead of the usual one: rules that were ordered off are not read.
@@ -79,13 +85,14 @@ impl Live {
     /// As for [`Self::load`].
     pub fn load_by(file: &OrderFile, folders: Folders, modules: ModuleTree, usual: Mode) -> Result<Self, Refused> {
         // An order that cannot be read is reported when it is followed.
-        let mode = file.read().ok().flatten().map_or(usual, |order| order.at(&Now::read()));
+        let mode = file.read().ok().flatten().and_then(|order| order.at(&Now::read())).unwrap_or(usual);
         Ok(Self { usual, ..Self::load(folders, modules, mode)? })
     }
 
-    /// Follows an operator's order from now on, and writes the compiled rules whenever something changes.
+    /// Follows an operator's order from now on, and writes the compiled rules, if the shim needs them, whenever something
+    /// changes.
     #[must_use]
-    pub fn following(mut self, file: OrderFile, compiled: PathBuf, say: Say) -> Self {
+    pub fn following(mut self, file: OrderFile, compiled: Option<PathBuf>, say: Say) -> Self {
         self.followed = Some(Followed { file, compiled, say, started: Now::read() });
         let loaded = self.standing.get_mut().map_or(self.usual, |standing| standing.mode);
         let (mode, rules) = self.look();
@@ -123,66 +130,19 @@ impl Live {
         self.look().0
     }
 
-    /// Whether the mode goes back by itself at some time.
-    pub fn goes_back(&self) -> bool {
-        let Some(followed) = &self.followed else { return false };
-        let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
-        standing.order.as_ref().is_some_and(|order| order.goes_back(&followed.started.later()).is_some())
-    }
-
-    /// What is in force at this moment: an order may have come, or its time may be over.
-    fn look(&self) -> (Mode, Arc<Rules>) {
-        let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
-        let found = (standing.mode, standing.rules.clone());
-        let Some(followed) = &self.followed else { return found };
-        let stamp = followed.file.stamp();
-        let is_over = |order: &Order| order.until.is_some() && order.at(&followed.started.later()) != standing.wanted;
-        if stamp == standing.stamp && !standing.order.as_ref().is_some_and(is_over) {
-            return found;
+    /// The mode, and what was decided since the start.
+    pub fn state(&self) -> RulesState {
+        let (_, rules) = self.look();
+        let judged = self.counts.judged();
+        let (mode, then) = self.standing.read().unwrap_or_else(PoisonError::into_inner).value(self);
+        RulesState {
+            mode,
+            then,
+            rules: u32::try_from(rules.rules().len()).unwrap_or(u32::MAX),
+            allowed: judged.allowed,
+            denied: judged.denied,
+            would_deny: judged.would_deny,
         }
-        drop(standing);
-        self.follow(followed, stamp)
-    }
-
-    /// Takes the order. Rules that cannot be read are not enforced, and the mode stays as it was.
-    fn follow(&self, followed: &Followed, stamp: Stamp) -> (Mode, Arc<Rules>) {
-        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
-        match followed.file.read() {
-            Ok(order) => standing.order = order,
-            Err(error) => (followed.say)(true, &format!("kept the mode of the rules: {}", error.whole())),
-        }
-        standing.stamp = stamp;
-        let wanted = standing.order.as_ref().map_or(self.usual, |order| order.at(&followed.started.later()));
-        if wanted == standing.wanted {
-            return (standing.mode, standing.rules.clone());
-        }
-        standing.wanted = wanted;
-        if wanted != Mode::Off {
-            match read(&self.folders) {
-                Ok(rules) => standing.rules = Arc::new(rules),
-                Err(Refused(faults)) => {
-                    let why = format!("rules refused: kept the mode {}: {}", standing.mode.name(), faults.join("; "));
-                    (followed.say)(true, &why);
-                    return (standing.mode, standing.rules.clone());
-                }
-            }
-        }
-        standing.mode = wanted;
-        let now = (wanted, standing.rules.clone());
-        drop(standing);
-        (followed.say)(false, &format!("the rules: {}, by {}", wanted.name(), followed.file.shown()));
-        self.publish(now.0, &now.1);
-        now
-    }
-
-    /// Writes the compiled rules for the shim, and says if they cannot do what they say. Rules that are not enforced are none.
-    fn publish(&self, mode: Mode, rules: &Rules) {
-        let Some(followed) = &self.followed else { return };
-        if let Err(error) = publish(&followed.compiled, &compiled(mode, rules, &self.modules)) {
-            (followed.say)(true, &format!("the shim keeps the compiled rules of before: {}", error.whole()));
-        }
-        let why = (!is_idle(mode)).then(|| unknown_requesters(rules, misnamed)).flatten();
-        why.iter().for_each(|why| (followed.say)(true, why));
     }
 
     /// The rules, and what they have decided since they were read.

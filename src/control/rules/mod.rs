@@ -13,7 +13,7 @@ mod verdict;
 
 pub use super::rules_view::{Asking, Denied, RuleUse, RulesView};
 pub use files::{Folders, from_path, to_import};
-pub use live::{Live, Refused, Say, compiled};
+pub use live::{Live, Refused, Report, Say, compiled};
 pub use order::{Now, Order, OrderFile, publish};
 pub use replay::{Change, Counts, Replay, requester};
 pub use strictest::Strictest;

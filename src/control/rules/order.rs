@@ -9,7 +9,8 @@ use nix::errno::Errno;
 
 use crate::abi::error::{ControlError, ParseError};
 use crate::abi::escape::screen;
-use crate::policy::rules::{Compiled, Mode};
+use crate::abi::rules_mode::{Mode, ModeFor};
+use crate::policy::rules::Compiled;
 use crate::sys::linux::ticks;
 use crate::sys::linux::trust::{Contents, Folder, Untrusted};
 use crate::sys::process::boot_id;
@@ -18,6 +19,11 @@ use crate::sys::process::boot_id;
 const FILE: &str = "rules.mode";
 /// The folder of the daemon of this machine.
 const STATE: &str = "/var/lib/khelper";
+
+/// The word for what the rules do without an order.
+const USUAL: &str = "usual";
+/// The line of the order in its file: below a comment.
+pub const LINE: u32 = 2;
 
 /// A time of this start of the machine: the wall clock may be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +39,8 @@ pub struct Until {
 pub struct Order {
     /// What the rules do.
     pub mode: Mode,
-    /// Until when, unless it is confirmed, and what they do then.
-    pub until: Option<(Until, Mode)>,
+    /// Until when, unless it is confirmed, and what they do then; `None`: what they do without an order.
+    pub until: Option<(Until, Option<Mode>)>,
 }
 
 /// The moment that orders are judged by.
@@ -60,16 +66,26 @@ impl Now {
 }
 
 impl Order {
-    /// What the rules do now. A machine that was started again has not been confirmed.
-    pub fn at(&self, now: &Now) -> Mode {
+    /// The order for this mode. A trial leads back to what was before it: to what was before another trial, too.
+    pub fn next(before: Option<&Self>, wanted: ModeFor, now: &Now) -> Self {
+        let back = || {
+            let before = before?;
+            before.goes_back(now).map_or_else(|| before.at(now), |(_, back)| back)
+        };
+        Self { mode: wanted.mode, until: wanted.seconds.map(|seconds| (now.after(seconds.into()), back())) }
+    }
+
+    /// What the rules do now; `None`: what they do without an order. A machine that was started again has not been
+    /// confirmed.
+    pub fn at(&self, now: &Now) -> Option<Mode> {
         match &self.until {
             Some((until, back)) if until.boot != now.0.boot || until.at <= now.0.at => *back,
-            _ => self.mode,
+            _ => Some(self.mode),
         }
     }
 
     /// In how many seconds it goes back by itself, and to what; `None` if it stays, or has gone back.
-    pub fn goes_back(&self, now: &Now) -> Option<(u64, Mode)> {
+    pub fn goes_back(&self, now: &Now) -> Option<(u64, Option<Mode>)> {
         let (until, back) = self.until.as_ref()?;
         (until.boot == now.0.boot && until.at > now.0.at).then(|| (until.at - now.0.at, *back))
     }
@@ -79,7 +95,8 @@ impl Order {
         match &self.until {
             None => format!("{head}{}\n", self.mode.name()),
             Some((until, back)) => {
-                format!("{head}{} until {} {} then {}\n", self.mode.name(), until.boot, until.at, back.name())
+                let back = back.map_or(USUAL, Mode::name);
+                format!("{head}{} until {} {} then {back}\n", self.mode.name(), until.boot, until.at)
             }
         }
     }
@@ -93,7 +110,8 @@ impl Order {
             [name] => Self { mode: mode(name)?, until: None },
             [name, "until", boot, at, "then", back] => {
                 let until = Until { boot: boot.to_owned(), at: at.parse().ok()? };
-                Self { mode: mode(name)?, until: Some((until, mode(back)?)) }
+                let back = if back == USUAL { None } else { Some(mode(back)?) };
+                Self { mode: mode(name)?, until: Some((until, back)) }
             }
             _ => return None,
         };
@@ -195,17 +213,34 @@ mod tests {
 
     #[test]
     fn an_order_goes_back_at_its_time_and_at_the_next_start_of_the_machine() {
-        let order = Order { mode: Mode::Enforce, until: Some((at("a", 100).after(600), Mode::Audit)) };
-        for (now, mode, left) in [
-            (at("a", 100), Mode::Enforce, Some((600, Mode::Audit))),
-            (at("a", 699), Mode::Enforce, Some((1, Mode::Audit))),
-            (at("a", 700), Mode::Audit, None),
-            (at("b", 100), Mode::Audit, None),
-        ] {
-            assert_eq!((order.at(&now), order.goes_back(&now)), (mode, left), "{now:?}");
+        for back in [Some(Mode::Audit), None] {
+            let order = Order { mode: Mode::Enforce, until: Some((at("a", 100).after(600), back)) };
+            for (now, mode, left) in [
+                (at("a", 100), Some(Mode::Enforce), Some((600, back))),
+                (at("a", 699), Some(Mode::Enforce), Some((1, back))),
+                (at("a", 700), back, None),
+                (at("b", 100), back, None),
+            ] {
+                assert_eq!((order.at(&now), order.goes_back(&now)), (mode, left), "{now:?}");
+            }
         }
         let stays = Order { mode: Mode::Enforce, until: None };
-        assert_eq!((stays.at(&at("b", 9)), stays.goes_back(&at("b", 9))), (Mode::Enforce, None));
+        assert_eq!((stays.at(&at("b", 9)), stays.goes_back(&at("b", 9))), (Some(Mode::Enforce), None));
+    }
+
+    #[test]
+    fn a_trial_leads_back_to_what_was_before_it_and_a_second_one_does_too() {
+        let tried = ModeFor { mode: Mode::Enforce, seconds: Some(60) };
+        let back = |before: Option<&Order>, now| Order::next(before, tried, &at("a", now)).until.map(|(_, back)| back);
+        assert_eq!(back(None, 1), Some(None), "what they do without an order");
+        let audit = Order { mode: Mode::Audit, until: None };
+        let first = Order::next(Some(&audit), tried, &at("a", 1));
+        assert_eq!(first.goes_back(&at("a", 1)), Some((60, Some(Mode::Audit))));
+        assert_eq!(back(Some(&first), 10), Some(Some(Mode::Audit)), "no trial ends in enforcing for good");
+        assert_eq!(back(Some(&first), 61), Some(Some(Mode::Audit)), "it was over");
+        let kept = Order::next(Some(&first), Mode::Enforce.into(), &at("a", 10));
+        assert_eq!(kept, Order { mode: Mode::Enforce, until: None }, "confirmed");
+        assert_eq!(back(Some(&kept), 10), Some(Some(Mode::Enforce)));
     }
 
     #[test]
@@ -215,7 +250,8 @@ mod tests {
         assert_eq!((file.read().unwrap(), file.stamp()), (None, None));
         let mut stamps = Vec::new();
         for mode in Mode::ALL {
-            for until in [None, Some((at("4f1c", 7).after(1), Mode::Audit))] {
+            let until = |back| Some((at("4f1c", 7).after(1), back));
+            for until in [None, until(Some(Mode::Audit)), until(None)] {
                 let order = Order { mode, until };
                 file.write(&order).unwrap();
                 assert_eq!(file.read().unwrap(), Some(order));

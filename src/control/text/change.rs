@@ -104,7 +104,9 @@ pub fn remarks(written: &Change, known: CapMask) -> Vec<String> {
             words(&written.after)
         ));
     }
-    lines.extend(written.warnings.iter().map(|warning| format!("{key}: warning: {warning}")));
+    // What a trial of the rules means is no warning.
+    let mark = if written.key == Key::RulesMode { String::new() } else { format!("{key}: warning: ") };
+    lines.extend(written.warnings.iter().map(|warning| format!("{mark}{warning}")));
     lines
 }
 

@@ -1,6 +1,7 @@
 //! The state of an engine, in a few lines.
 
 use crate::abi::escape::screen;
+use crate::abi::rules_mode::RulesState;
 use crate::abi::sink::LedgerState;
 use crate::abi::snapshot::{Snapshot, WatchState};
 use crate::abi::time::Micros;
@@ -51,6 +52,7 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
             s.totals.records_lost
         ));
     }
+    lines.extend(s.rules.as_ref().map(rules));
     lines.extend(s.ledger.as_ref().map(ledger));
     lines.extend(s.kernel.as_deref().map(of_watch));
     if let LinkState::Lost { why } = &info.link {
@@ -93,6 +95,16 @@ pub fn drift(compared: &Comparison) -> String {
             _ => " (khelper diff)",
         }
     )
+}
+
+/// `rules: enforce for 412 s, then audit; 14 rules; since the start: 1,204 allowed, 3 denied, 0 would be denied`.
+pub fn rules(state: &RulesState) -> String {
+    let trial = state.mode.seconds.map(|left| format!(" for {left} s, then {}", state.then.name())).unwrap_or_default();
+    let (allowed, denied, would_deny) = (state.allowed, state.denied, state.would_deny);
+    let mode = state.mode.mode.name();
+    let counts = format!("since the start: {allowed} allowed, {denied} denied, {would_deny} would be denied");
+    let plural = if state.rules == 1 { "" } else { "s" };
+    format!("rules: {mode}{trial}; {} rule{plural}; {counts}", state.rules)
 }
 
 /// The ledger, and why its last write failed.

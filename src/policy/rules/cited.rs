@@ -3,46 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::abi::escape::screen;
+use crate::abi::rules_mode::Mode;
 
 use super::rule::{Action, Rule};
-
-/// What rules do to requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Nothing: they are not looked at.
-    #[default]
-    Off,
-    /// Nothing: requests are only counted, so that rules can be learned from them.
-    Learn,
-    /// What would be denied goes on and is reported.
-    Audit,
-    /// What is denied does not run.
-    Enforce,
-}
-
-impl Mode {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Learn, Self::Audit, Self::Enforce];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Learn => "learn",
-            Self::Audit => "audit",
-            Self::Enforce => "enforce",
-        }
-    }
-
-    /// The mode of this name.
-    pub fn parse(name: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name().as_bytes() == name)
-    }
-}
 
 /// What in a request made a rule match.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,8 +34,9 @@ mod ruleset;
 mod tests;
 pub(super) mod words;
 
+pub use crate::abi::rules_mode::Mode;
 pub use check::Remark;
-pub use cited::{Because, Cited, Decision, Mode, Verdict, Wanted};
+pub use cited::{Because, Cited, Decision, Verdict, Wanted};
 pub use compile::Compiled;
 pub use condition::{Known, Requester};
 pub use error::{Fault, Fix, What};

@@ -5,6 +5,7 @@ use crate::abi::escape::screen;
 use crate::abi::module::ModuleName;
 use crate::abi::subprocess::SubprocessInfo;
 use crate::control::config;
+use crate::control::rules::text::NONE;
 use crate::control::text::error::explain;
 use crate::control::text::outcome::{self, Severity};
 use crate::control::text::provenance::came_from;
@@ -186,6 +187,12 @@ fn page_of_knobs(model: &mut Model, keys: Vec<Result<Key, ControlError>>, form: 
     let mut lines = Vec::new();
     for key in keys {
         let key = key.map_err(|e| explain(&e))?;
+        if key == Key::RulesMode && model.snapshot.rules.is_none() {
+            if form.mode_is_named {
+                return Err(NONE.to_owned());
+            }
+            continue;
+        }
         let mut line = form.line(key, &read(&model.snapshot, key).text()).replace('\t', " ");
         if form.provenance {
             line.push_str(&format!("  ({})", came_from(&config::came_from(&model.snapshot, key))));

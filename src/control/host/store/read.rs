@@ -65,6 +65,7 @@ impl Store {
             warnings: state.warnings.iter().cloned().collect(),
             ledger,
             kernel: Some(Box::new(watch)),
+            rules: None,
             knobs: values,
             ..self.base.clone()
         }

@@ -99,7 +99,8 @@ fn the_verbs_work_over_a_daemon() {
 
     let status = daemon.says(0, &["status"]);
     assert!(status.contains("; engine: 2 running, 0 queued, gate enabled, era 3.4\n"), "{status}");
-    assert!(status.contains(" watchers: 1, 0 events missed\nledger: "), "{status}");
+    assert!(status.contains(" watchers: 1, 0 events missed\nrules: off; 0 rules; "), "{status}");
+    assert!(status.contains(" 0 would be denied\nledger: "), "{status}");
     let status = of(&daemon.says(0, &["status", "--json"]));
     assert!(status["ledger"]["lost"] == 0 && status["pid"] == daemon.child.id(), "{status}");
     assert_eq!(status["drift"], 0, "{status}");

@@ -27,6 +27,7 @@ pub mod rehearsal;
 pub mod rehearse;
 pub mod repeat;
 pub mod reset;
+pub mod rules_mode;
 #[cfg(test)]
 mod rust_phrases;
 pub mod save;
@@ -56,6 +57,7 @@ pub fn open(model: &mut Model, action: Action) -> bool {
         Action::Presets => presets::open(model),
         Action::Rehearse => rehearse::open(model),
         Action::Reset => reset::open(model),
+        Action::RulesMode => rules_mode::open(model),
         Action::Times => times::open(model),
         Action::UndoKnob => undo::open(model),
         _ => return false,

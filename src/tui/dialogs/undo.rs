@@ -62,7 +62,7 @@ fn check(model: &Model, changes: &[Change]) -> Result<(), String> {
         if change.key == Key::ModulesDisabled {
             return Err(format!("{name} cannot be undone: it stays 1 until this machine starts again"));
         }
-        if live != change.after {
+        if !live.is_like(&change.after) {
             let who = came_from(&config::came_from(&model.snapshot, change.key));
             let (is, was) = (value(&live.text()), value(&change.after.text()));
             return Err(format!("{name} is not undone: it is {is} now, no longer {was}; {who}"));

@@ -15,6 +15,7 @@ pub enum Action {
     Activity,
     Log,
     Rules,
+    RulesMode,
     Target,
     NextTab,
     PreviousTab,

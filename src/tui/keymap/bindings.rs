@@ -152,11 +152,12 @@ impl Action {
     /// Whether the action changes or starts something, or writes a file: a read-only console refuses it.
     pub const fn acts(self) -> bool {
         use Action::{
-            Abandon, Apply, Call, Gate, Kill, MatchAbandon, MatchKill, Module, Path, Rehearse, Repeat, Reset, Save,
-            UndoKnob,
+            Abandon, Apply, Call, Gate, Kill, MatchAbandon, MatchKill, Module, Path, Rehearse, Repeat, Reset,
+            RulesMode, Save, UndoKnob,
         };
         let on_helpers = matches!(self, Kill | MatchKill | Abandon | MatchAbandon | Repeat);
-        on_helpers || matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | Save | UndoKnob)
+        on_helpers
+            || matches!(self, Module | Call | Path | Gate | Rehearse | Apply | Reset | RulesMode | Save | UndoKnob)
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Context {
     Outcomes,
     /// The gate's dialog.
     Gate,
+    /// The dialog of the rules' mode.
+    RulesMode,
     /// The dialog before a signal.
     Kill,
     /// The dialog before quitting with live helpers.
@@ -55,7 +57,7 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Screens,
         Self::Overview,
         Self::Masks,
@@ -73,6 +75,7 @@ impl Context {
         Self::Choices,
         Self::Outcomes,
         Self::Gate,
+        Self::RulesMode,
         Self::Kill,
         Self::Quit,
         Self::Confirm,
@@ -106,6 +109,7 @@ impl Context {
             Self::Choices => "Dialogs with a list",
             Self::Outcomes => "The list of outcomes",
             Self::Gate => "The gate's dialog",
+            Self::RulesMode => "The mode of the rules",
             Self::Kill => "Killing a helper",
             Self::Quit => "Quitting with live helpers",
             Self::Confirm => "Confirmations",
@@ -126,6 +130,7 @@ pub const CHAINS: &[&[Context]] = &[
     &[Context::Text, Context::Names, Context::Anywhere],
     &[Context::Pick, Context::Form, Context::Anywhere],
     &[Context::Gate, Context::Choices, Context::Anywhere],
+    &[Context::RulesMode, Context::Choices, Context::Anywhere],
     &[Context::Outcomes, Context::Choices, Context::Anywhere],
     &[Context::Quit, Context::Choices, Context::Anywhere],
     &[Context::Text, Context::Confirm, Context::Anywhere],

@@ -8,7 +8,7 @@ use crate::control::{Command, Key};
 use crate::tui::msg::{Effect, Ticket};
 
 use super::pending::Pending;
-use super::{Model, masks};
+use super::{Model, Tab, masks};
 
 /// Whether a warning about the path says that there is no such file. The check of the path answers in words.
 pub(super) fn is_absent(warning: &SafeText) -> bool {
@@ -16,9 +16,16 @@ pub(super) fn is_absent(warning: &SafeText) -> bool {
 }
 
 impl Model {
-    /// Whether anything on the screen changes with time: a request has not ended.
+    /// Whether anything on the screen changes with time: a request has not ended, or the rules are on trial.
     pub fn needs_tick(&self) -> bool {
-        self.snapshot.live_total > 0
+        self.snapshot.live_total > 0 || self.tab == Tab::Rules && self.rules_trial().is_some()
+    }
+
+    /// For how many seconds the mode of the rules is on trial still; `None` if it stays.
+    pub fn rules_trial(&self) -> Option<u64> {
+        let left = self.snapshot.rules?.mode.seconds?;
+        let passed = self.now.saturating_sub(self.snapshot.now) / 1_000_000;
+        Some(u64::from(left).saturating_sub(passed))
     }
 
     /// Whether the first screen offers the tour: nothing was asked of this engine yet, and its modprobe does not exist.

@@ -129,6 +129,7 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Tick(now) => {
             model.now = model.now.max(now);
             model.history.advance(model.now);
+            rules::trial_over(model);
             quit::go_on(model)
         }
         Msg::Signal(signal) => vec![Effect::Quit { code: u8::try_from(128 + signal as i32).unwrap_or(1) }],

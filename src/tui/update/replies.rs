@@ -153,7 +153,7 @@ fn undone(model: &mut Model, ticket: Ticket, asked: &[(Key, KnobValue)], reply: 
     let names: Vec<&str> = asked.iter().map(|(key, _)| key.name()).collect();
     let Some(written) = written(model, ticket, &names, reply) else { return };
     model.changes.taken_back();
-    let reads = |(key, value): &(Key, KnobValue)| written.iter().any(|w| w.key == *key && w.after == *value);
+    let reads = |(key, value): &(Key, KnobValue)| written.iter().any(|w| w.key == *key && w.after.is_like(value));
     let (target, (mood, text)) = (object(&model.link.info), change::changed(&written));
     match asked.iter().all(reads) {
         true => model.say(mood, format!("undone and read back, on {target}: {text}")),

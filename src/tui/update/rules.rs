@@ -19,6 +19,13 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
     model.rules.ask(model.snapshot.seq).then_some(Effect::ReadRules)
 }
 
+/// The time of a trial is over: the target looks at its order when it is asked for the rules.
+pub(super) fn trial_over(model: &mut Model) {
+    if model.rules_trial() == Some(0) {
+        model.rules.again();
+    }
+}
+
 /// Handles a key of the screen. Returns `None` if the screen does not handle it.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     if model.tab != Tab::Rules || !model.dialogs.is_empty() {

@@ -66,7 +66,9 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Positi
 /// The mode in words, and the counts; the most important first.
 fn strip_line(model: &Model, view: &RulesView, columns: usize) -> Line<'static> {
     let (theme, does) = (&model.theme, does(view.mode));
-    let mode = format!(" ● {}", view.mode.name());
+    let trial = model.rules_trial().zip(model.snapshot.rules).filter(|(_, state)| state.mode.mode == view.mode);
+    let trial = trial.map(|(left, state)| format!(" for {}, then {}", counting(left), state.then.name()));
+    let mode = format!(" ● {}{}", view.mode.name(), trial.unwrap_or_default());
     let style = match view.mode {
         Mode::Enforce => theme.good,
         Mode::Audit => theme.warn,
@@ -92,6 +94,15 @@ fn strip_line(model: &Model, view: &RulesView, columns: usize) -> Line<'static> 
     }
     let room = columns.saturating_sub(text::width(&mode));
     Line::from(vec![Span::styled(mode, style), Span::styled(text::fit(&words, room), theme.text)])
+}
+
+/// `9m 12s`: a second is a second to the end.
+fn counting(left: u64) -> String {
+    match (left / 3600, left / 60 % 60, left % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (hours, minutes, seconds) => format!("{hours}h {minutes:02}m {seconds:02}s"),
+    }
 }
 
 /// What a mode does.

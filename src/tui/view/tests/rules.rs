@@ -1,12 +1,13 @@
 //! The screen Rules in each of its states.
 
 use super::SIZES;
+use crate::abi::rules_mode::{Mode, ModeFor, RulesState};
 use crate::control::rules::{Asking, Denied, RuleUse, RulesView};
-use crate::policy::rules::Mode;
+use crate::control::{Change, Command, Key, KnobValue, Reply};
 use crate::tui::model::Model;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::testing::fixtures;
-use crate::tui::testing::render::{cursor, keys, page, row, screen};
+use crate::tui::testing::render::{cursor, keys, keys_over, page, row, screen};
 use crate::tui::update::update;
 
 /// The same day in every time zone.
@@ -78,6 +79,65 @@ fn rules_in_every_state() {
         show("off", Ok(RulesView::default()), "");
         show("learn", Ok(RulesView { mode: Mode::Learn, ..RulesView::default() }), "");
         show("none", Err(crate::control::rules::text::NONE.to_owned()), "");
+    }
+}
+
+fn tried(mode: Mode, seconds: Option<u32>, columns: u16, rows: u16) -> Model {
+    let mut model = model(Ok(view(mode)), columns, rows);
+    let mode = ModeFor { mode, seconds };
+    let then = if seconds.is_some() { Mode::Audit } else { mode.mode };
+    model.snapshot.rules = Some(RulesState { mode, then, rules: 6, allowed: 2_398, denied: 0, would_deny: 33 });
+    model
+}
+
+fn order(effects: &[Effect]) -> Option<(u64, ModeFor)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Submit { ticket, command: Command::Write(writes) } => match &writes[..] {
+            [(Key::RulesMode, KnobValue::Rules(mode))] => Some((*ticket, *mode)),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+#[test]
+fn the_mode_is_switched_off_at_once_and_enforced_after_a_confirmation() {
+    for (columns, rows) in SIZES {
+        let mut asked = tried(Mode::Audit, None, columns, rows);
+        keys(&mut asked, "s");
+        insta::assert_snapshot!(format!("rules_mode_{columns}x{rows}"), screen(&asked));
+        assert!(order(&keys_over(&mut asked, &[], "e\n")).is_none(), "it is confirmed first");
+        insta::assert_snapshot!(format!("rules_enforce_{columns}x{rows}"), screen(&asked));
+        let (ticket, mode) = order(&keys_over(&mut asked, &[], "\n")).unwrap();
+        assert_eq!(mode, ModeFor { mode: Mode::Enforce, seconds: Some(600) });
+        let written = Change::new(Key::RulesMode, ModeFor::from(Mode::Audit), mode);
+        update(&mut asked, Msg::Replied { ticket, reply: Ok(Reply::Written(vec![written])) });
+        assert!(asked.dialogs.is_empty() && asked.rules_trial() == Some(600));
+        // `U` takes it back.
+        let mode = order(&keys_over(&mut asked, &[], "U\n")).map(|(_, mode)| mode);
+        assert_eq!(mode, Some(Mode::Audit.into()), "{}", screen(&asked));
+    }
+    let mut off = tried(Mode::Enforce, None, 80, 24);
+    assert_eq!(order(&keys_over(&mut off, &[], "so\n")).map(|(_, mode)| mode), Some(Mode::Off.into()));
+    let mut none = model(Err(crate::control::rules::text::NONE.to_owned()), 80, 24);
+    assert!(order(&keys_over(&mut none, &[], "s\n")).is_none() && none.dialogs.is_empty());
+}
+
+#[test]
+fn a_trial_counts_down_and_one_key_and_enter_confirm_it() {
+    for (columns, rows) in SIZES {
+        let mut model = tried(Mode::Enforce, Some(600), columns, rows);
+        assert!(model.needs_tick());
+        let at = model.snapshot.now;
+        update(&mut model, Msg::Tick(at + 48_500_000));
+        insta::assert_snapshot!(format!("rules_trial_{columns}x{rows}"), screen(&model));
+        assert!(screen(&model).contains("9m 12s, then audit"), "{}", screen(&model));
+        update(&mut model, Msg::Rules(Ok(view(Mode::Enforce))));
+        let effects = update(&mut model, Msg::Tick(at + 601_000_000));
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::ReadRules)), "its end is asked for");
+        assert_eq!(order(&keys_over(&mut model, &[], "s\n")).map(|(_, mode)| mode), Some(Mode::Enforce.into()));
+        keys(&mut model, "1");
+        assert!(!model.needs_tick(), "no other screen shows it");
     }
 }
 

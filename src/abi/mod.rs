@@ -7,6 +7,7 @@ pub mod argv_text;
 mod attribution;
 pub mod cap;
 pub mod compiled;
+pub mod counted;
 pub mod depth;
 pub mod era;
 pub mod error;

@@ -2,6 +2,7 @@
 
 use std::thread::JoinHandle;
 
+use crate::abi::counted::{counted, plural};
 use crate::abi::event::{EventKind, EventKinds};
 use crate::abi::record::Record;
 use crate::control::target::Target;
@@ -29,7 +30,7 @@ impl Log {
             loop {
                 match follower.wait() {
                     Watched::Event(event) => print(&event.kind),
-                    Watched::Missed(n) => say(&format!("{n} events were missed; some of them may be log lines")),
+                    Watched::Missed(n) => say(&missed(n)),
                     Watched::Closed { why } => {
                         if let Some(why) = why {
                             say(&format!("no further log lines are shown: {why}"));
@@ -64,6 +65,12 @@ fn print(event: &EventKind) {
 /// Prints why a request failed.
 pub fn explain(record: &Record) {
     why_failed(record).iter().for_each(|line| say(line));
+}
+
+/// Events that were not seen: some of them may have been lines of the log.
+fn missed(count: u64) -> String {
+    let (events, were) = (counted(count, "event"), plural(&count, "was", "were"));
+    format!("{events} {were} missed, lines of the log perhaps among them")
 }
 
 #[cfg(test)]

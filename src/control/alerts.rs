@@ -1,5 +1,6 @@
 //! Alerts: conditions in a snapshot that an operator should act on. A dismissed alert returns when its cause recurs.
 
+use crate::abi::counted::counted;
 use crate::abi::event::Level;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::log::{LogKind, LogLine};
@@ -71,7 +72,9 @@ impl AlertKind {
                 let more = if *again { " more" } else { "" };
                 format!("runaway loop? {refused}{more} refused by the limit: too many requests at once")
             }
-            Self::Ledger { lost, error } => format!("{lost} lines could not be written to the ledger: {error}"),
+            Self::Ledger { lost, error } => {
+                format!("{} could not be written to the ledger: {error}", counted(*lost, "line"))
+            }
             Self::Logged { line, times } => {
                 let times = if *times > 1 { format!(" (×{times})") } else { String::new() };
                 format!("{}{times}", line.text())

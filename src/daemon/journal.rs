@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::abi::counted::{counted, plural};
 use crate::abi::error::SysError;
 use crate::abi::escape::screen_again;
 use crate::abi::event::{Event, EventKind, Level};
@@ -100,7 +101,8 @@ impl Journal {
     fn log(&self, level: Level, text: String, fields: Vec<(&'static str, String)>) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         let told = |lost: &u64| {
-            let text = format!("{lost} lines of this log were lost: its reader is too slow");
+            let (lines, were) = (counted(*lost, "line"), plural(lost, "was", "were"));
+            let text = format!("{lines} of this log {were} lost: its reader is too slow");
             self.lines.try_send(Entry::Line(Level::Warning, text, Vec::new())).is_ok()
         };
         let owed = if lost > 0 && told(&lost) { 0 } else { lost };

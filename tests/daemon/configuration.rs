@@ -212,7 +212,7 @@ fn auth_5_what_is_kept_is_in_the_last_good_configuration_and_its_removal_leaves_
     assert!(last().contains("khelper.allow = good*\n") && last().contains("khelper.deny = evil*\n"), "{}", last());
     client.call("Unpersist", json!({"keys": ["khelper.deny"]}));
     assert!(last().contains("khelper.allow = good*\n") && !last().contains("khelper.deny"), "{}", last());
-    daemon.logged("no longer kept for the next start: khelper.deny, by the outside");
+    daemon.logged("no longer kept for the next start: khelper.deny, by \"");
     loop {
         let lines = client.call("Log", json!({}))["lines"].take();
         let mut kinds = lines.as_array().unwrap().iter().map(|line| &line["what"]["changed"]["kind"]["unpersisted"]);

@@ -52,7 +52,7 @@ fn why_names_a_unit_a_container_a_claim_and_a_plain_user() {
     }
     // By its name: the newest, and how many there were before.
     let newest = fixture.ledger(&["why", agent]);
-    assert!(text(&newest).contains("Asked by \"bash\"") && errors(&newest).contains("earlier requests"), "{newest:?}");
+    assert!(text(&newest).contains("Asked by \"bash\"") && errors(&newest).contains("earlier request"), "{newest:?}");
     // The unit that is believed, and no other, is found by its name.
     let unit = format!("khelper-test-{own}.service");
     let log = text(&fixture.ledger(&["log", "--unit", &unit]));

@@ -233,8 +233,8 @@ fn filters_that_match_nothing_say_so() {
         pty.shows("exit 0");
         for (screen, there, filter, says) in [
             ("2", "[2 Masks]", "/zzz", "0 of 4"),
-            ("3", ">#1", "/zzz", "none of 1 records matches: esc shows all"),
-            ("3", ">#1", "*zzz", "none of 1 records matches"),
+            ("3", ">#1", "/zzz", "none of 1 record matches: esc shows all"),
+            ("3", ">#1", "*zzz", "none of 1 record matches"),
             ("3", ">#1", "*\x1b[200~\x01\x1b[201~", "✗ the list"),
             ("4", "khelper.deny", "/zzz", "no line matches: esc shows all"),
         ] {

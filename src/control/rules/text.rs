@@ -1,5 +1,6 @@
 //! The sentences about rules.
 
+pub use crate::abi::counted::counted;
 use crate::abi::escape::screen;
 use crate::policy::rules::{Remark, Rules};
 
@@ -8,11 +9,6 @@ use super::replay::{Change, Counts};
 /// Why a target has no rules, and what to do.
 pub const NONE: &str =
     "no rules are in force here; a daemon has some with `khelper serve --rules audit`, or learn, or enforce";
-
-/// A number and its noun: `1 rule`, `3 rules`.
-pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
 
 /// A remark of `rules check`, with the place of its rule.
 pub fn remark(rules: &Rules, remark: &Remark) -> String {
@@ -38,7 +34,7 @@ pub fn remark(rules: &Rules, remark: &Remark) -> String {
 pub fn counts(counts: &Counts) -> Vec<String> {
     let Counts { allowed, denied, now_denied, now_allowed } = counts;
     let was = (allowed + now_denied, denied + now_allowed);
-    let mut lines = vec![format!("{} requests: {} allowed, {} denied", counts.requests(), was.0, was.1)];
+    let mut lines = vec![format!("{}: {} allowed, {} denied", counted(counts.requests(), "request"), was.0, was.1)];
     lines.push(match counts.is_same() {
         true => "these rules change nothing".to_owned(),
         false => {

@@ -2,6 +2,7 @@
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::cap::CapMask;
+use crate::abi::counted::{counted, plural};
 use crate::abi::depth::Depth;
 use crate::abi::error::Stage;
 use crate::abi::escape::screen_again;
@@ -90,7 +91,7 @@ pub fn event(kind: &EventKind) -> EventText {
             plain(Level::Error, text)
         }
         EventKind::Unpersisted { keys, actor } => {
-            plain(Level::Info, format!("{}, by the {}", no_longer_kept(keys), actor.origin.name()))
+            plain(Level::Info, format!("{}, {}", no_longer_kept(keys), by(actor)))
         }
         EventKind::Denied { actor, .. } => plain(Level::Warning, denied(kind, &requester(actor))),
         EventKind::Log(kind) => plain(kind.level(), kind.text().into()),
@@ -112,13 +113,18 @@ pub(super) fn no_longer_kept(keys: &[Key]) -> String {
 /// `denied Kill: this needs uid 0, by ...; 3 more were denied before it`.
 pub(super) fn denied(event: &EventKind, by: &str) -> String {
     let EventKind::Denied { method, why, more, .. } = event else { return String::new() };
-    let before = if *more > 0 { format!("; {more} more were denied before it") } else { String::new() };
+    let before = if *more > 0 {
+        format!("; {more} more {} denied before it", plural(more, "was", "were"))
+    } else {
+        String::new()
+    };
     format!("denied {method}: {why}, by {by}{before}")
 }
 
 /// The log line that takes the place of missed events.
 pub fn missed(count: u64) -> String {
-    format!("{count} lines are missing here: the log fell behind (the Overview's counts are not affected)")
+    let (lines, are) = (counted(count, "line"), plural(&count, "is", "are"));
+    format!("{lines} {are} missing here: the log fell behind (the Overview's counts are not affected)")
 }
 
 /// How an operator's command reached the engine: `by the console`, or from which process outside.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::abi::counted::counted;
 use crate::abi::escape::{screen, screen_again};
 use crate::abi::event::LossSource;
 use crate::abi::kernel_helper::{Cause, Fact, KernelHelper, Missing, Unknown};
@@ -175,8 +176,10 @@ pub fn watch(watch: &WatchState, since: Option<&str>) -> String {
     };
     let failed = watch.failed.as_ref().map(|why| format!("; the watch has ended: {why}")).unwrap_or_default();
     format!(
-        "kernel watcher: since {since}, {} helpers, {known}, {} events lost, {} missed{failed}",
-        watch.helpers, watch.lost, watch.missed
+        "kernel watcher: since {since}, {}, {known}, {} lost, {} missed{failed}",
+        counted(watch.helpers, "helper"),
+        counted(watch.lost, "event"),
+        watch.missed
     )
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::abi::cap::CapMask;
+use crate::abi::counted::{counted, plural};
 use crate::abi::error::errno_name;
 use crate::abi::escape::screen_to;
 use crate::abi::event::EventKind;
@@ -195,18 +196,19 @@ pub fn change(time: &str, target: &str, event: &EventKind, known: CapMask) -> Op
 /// Lines that are missing at this place.
 pub fn lost(time: &str, target: &str, count: u64, errno: Option<Errno>) -> String {
     let why = errno.map(|errno| format!(": {} ({})", errno.desc(), errno_name(errno))).unwrap_or_default();
-    format!("{time} {target} {count} lines are missing before this one{why}")
+    let (lines, are) = (counted(count, "line"), plural(&count, "is", "are"));
+    format!("{time} {target} {lines} {are} missing before this one{why}")
 }
 
 /// What a ledger that was closed has lost: `missed` records and changes never reached it. Empty if it has everything.
 pub fn losses(missed: u64, state: &LedgerState) -> Vec<String> {
     let counts = [
-        (missed, "records and changes did not reach it"),
-        (state.lost, "lines could not be written"),
-        (state.failures_lost, "failures could not be written to its series of failures"),
+        (missed, "record or change", "did not reach it"),
+        (state.lost, "line", "could not be written"),
+        (state.failures_lost, "failure", "could not be written to its series of failures"),
     ];
-    let counts = counts.iter().filter(|(count, _)| *count > 0);
-    let lines = counts.map(|(count, what)| format!("the ledger: {count} {what}"));
+    let counts = counts.iter().filter(|(count, ..)| *count > 0);
+    let lines = counts.map(|(count, noun, what)| format!("the ledger: {} {what}", counted(*count, noun)));
     lines.chain(state.error.iter().map(ToString::to_string)).collect()
 }
 
@@ -310,7 +312,7 @@ mod tests {
             (said.len(), &*said[1], &*said[3]),
             (4, "the ledger: 2 lines could not be written", "full (ENOSPC)")
         );
-        assert!(said[0].contains("1 records and changes") && said[2].contains("3 failures"), "{said:?}");
+        assert!(said[0].contains("1 record or change did not") && said[2].contains("3 failures"), "{said:?}");
         assert!(losses(0, &LedgerState { written: 9, ..Default::default() }).is_empty());
         assert_eq!(passed_over(0, 0), None);
         assert!(passed_over(2, 0).is_some_and(|t| t.contains("2 of a newer version") && !t.contains("cannot be read")));

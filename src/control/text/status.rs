@@ -1,5 +1,6 @@
 //! The state of an engine, in a few lines.
 
+use crate::abi::counted::counted;
 use crate::abi::escape::screen;
 use crate::abi::rules_mode::RulesState;
 use crate::abi::sink::LedgerState;
@@ -37,13 +38,13 @@ pub fn lines(info: &TargetInfo, s: &Snapshot) -> Vec<String> {
             s.knobs.era.name()
         ),
         format!(
-            "requests: {} since the start, {} refused; slots: {} of {}; watchers: {}, {} events missed",
+            "requests: {} since the start, {} refused; slots: {} of {}; watchers: {}, {} missed",
             s.totals.requests,
             s.totals.refused(),
             s.slots.concurrent,
             s.slots.limit,
             s.watchers,
-            s.totals.events_missed
+            counted(s.totals.events_missed, "event")
         ),
     ];
     if s.totals.records_lost > 0 {
@@ -71,7 +72,7 @@ fn of_kernel(info: &TargetInfo, s: &Snapshot, watch: &WatchState) -> Vec<String>
     let name = if info.name.is_empty() { String::new() } else { format!(" {}", info.name) };
     let how = if watch.since.is_some() { "watched" } else { "listed" };
     let mut lines = vec![
-        format!("kernel{name}: {} helpers running, {how} by pid {} uid {}", s.live, info.pid, info.uid),
+        format!("kernel{name}: {} running, {how} by pid {} uid {}", counted(s.live, "helper"), info.pid, info.uid),
         of_watch(watch),
     ];
     let states = watch.states.iter().filter(|state| !state.unknown.is_empty());

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use crate::abi::counted::counted;
 use crate::abi::event::{Event, EventKind};
 use crate::abi::record::Kind;
 use crate::abi::time::rfc3339;
@@ -19,7 +20,7 @@ pub fn line(target: &str, event: &Event, time: &str) -> String {
 
 /// The line of a gap.
 pub fn missed(target: &str, count: u64) -> String {
-    format!("- {target} missed {count} events: this reader was too slow, or the connection was lost")
+    format!("- {target} missed {}: this reader was too slow, or the connection was lost", counted(count, "event"))
 }
 
 fn words(kind: &EventKind) -> String {

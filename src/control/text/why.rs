@@ -2,6 +2,7 @@
 
 use crate::abi::actor::Origin;
 use crate::abi::cap::CapMask;
+use crate::abi::counted::counted;
 use crate::abi::escape::{screen, screen_again};
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::{Kind, Outcome, Record, State};
@@ -49,7 +50,7 @@ pub fn still(alive: bool, pid: i32) -> String {
 /// Where more is to be found.
 pub fn earlier(count: u64, module: bool, title: &[u8]) -> String {
     let log = if module { format!("; khelper log --module {}", quoted(title)) } else { String::new() };
-    format!("{count} earlier requests{log}")
+    format!("{}{log}", counted(count, "earlier request"))
 }
 
 fn asked_by(record: &Record) -> String {
@@ -229,6 +230,6 @@ mod tests {
         assert_eq!(still(true, 7), "It still runs, pid 7.");
         assert!(still(false, 7).contains("does not run any more"));
         assert_eq!(earlier(3, true, b"a"), "3 earlier requests; khelper log --module \"a\"");
-        assert_eq!(earlier(3, false, b"a"), "3 earlier requests");
+        assert_eq!((&*earlier(3, false, b"a"), &*earlier(1, false, b"a")), ("3 earlier requests", "1 earlier request"));
     }
 }

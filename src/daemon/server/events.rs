@@ -192,7 +192,10 @@ impl Server {
             match item {
                 Watched::Event(event) => self.journal.event(&event),
                 Watched::Missed(count) => {
-                    self.journal.line(crate::abi::event::Level::Warning, &format!("{count} events missed by this log"));
+                    self.journal.line(
+                        crate::abi::event::Level::Warning,
+                        &format!("{} missed by this log", crate::abi::counted::counted(count, "event")),
+                    );
                 }
                 Watched::Closed { .. } => break,
             }

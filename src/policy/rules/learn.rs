@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::abi::counted::counted;
 use crate::abi::glob::fold;
 use crate::abi::place::Place;
 
@@ -165,19 +166,20 @@ impl Learner {
         by_name.into_values().for_each(|all| sorted.name(&all));
         sorted.families();
         let mut out = format!(
-            "# Learned from {} requests. {}\n# The first rule that matches decides; `khelper rules test` replays the ledger.\n",
-            self.requests,
+            "# Learned from {}. {}\n# The first rule that matches decides; `khelper rules test` replays the ledger.\n",
+            counted(self.requests, "request"),
             match self.is_ready() {
                 true => "Ready: nothing new was asked for lately.".to_owned(),
                 false => format!(
-                    "Not ready: {} of the last {} requests were new; {ENOUGH} requests or more are needed.",
+                    "Not ready: {} of the last {} were new; {ENOUGH} requests or more are needed.",
                     self.new_of_last(),
-                    self.requests.min(LAST)
+                    counted(self.requests.min(LAST), "request")
                 ),
             }
         );
         if self.left_out > 0 {
-            let _ = writeln!(out, "# {} requests had names that are not written into rules.", self.left_out);
+            let left_out = counted(self.left_out, "request");
+            let _ = writeln!(out, "# {left_out} had names that are not written into rules.");
         }
         sorted.write(&mut out);
         out.push_str("\n# Whatever else is asked for.\ndeny name *\n");

@@ -2,6 +2,7 @@
 
 use nix::sys::signal::Signal;
 
+use crate::abi::counted::counted;
 use crate::abi::snapshot::Live;
 use crate::control::Command;
 use crate::control::text::outcome::Severity;
@@ -58,8 +59,7 @@ pub fn open(model: &mut Model, action: Action) -> bool {
     if found.is_empty() {
         let why = if kills { "none of them has a helper that runs" } else { "no caller of them waits" };
         let unmarked = !std::mem::take(&mut model.activity.marked).is_empty();
-        let what =
-            if unmarked { "nothing is marked any more".to_owned() } else { format!("{} requests", chosen.len()) };
+        let what = if unmarked { "nothing is marked any more".to_owned() } else { counted(chosen.len(), "request") };
         model.say(Severity::Quiet, format!("{what}: {why}"));
         return true;
     }

@@ -1,5 +1,6 @@
 //! The list of outcomes: which records Activity shows. Several can be chosen; each has the number of its records.
 
+use crate::abi::counted::counted;
 use crate::control::activity::outcomes::{Outcomes as Set, Which};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::{After, Dialog, Model};
@@ -41,7 +42,10 @@ impl Dialog for Outcomes {
         let words = match self.set.chosen().count() {
             0 if model.rows < 16 => return sheet,
             0 => "enter shows the one under the cursor; space chooses several".to_owned(),
-            many => format!("{many} of {} chosen: {records} records; enter shows them", Which::ALL.len()),
+            many => {
+                let records = counted(records, "record");
+                format!("{many} of {} chosen: {records}; enter shows them", Which::ALL.len())
+            }
         };
         sheet.pinned.extend(
             text::wrap(&words, columns)

@@ -3,6 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use crate::abi::actor::Origin;
 use crate::abi::argv_text;
 use crate::abi::cap::{CapMask, CapSets};
 use crate::abi::escape::screen_again;
@@ -280,7 +281,11 @@ fn stream(page: &mut Page<'_>, name: &str, tail: &Tail) {
 
 fn asked(page: &mut Page<'_>, detail: &Detail) {
     let r = &detail.record;
-    let who = format!("{} ({}), uid {}, by the {}", r.actor.comm, r.actor.pid, r.actor.uid, r.actor.origin.name());
+    let how = match r.actor.origin {
+        Origin::Outside => "from outside".to_owned(),
+        own => format!("by the {}", own.name()),
+    };
+    let who = format!("{} ({}), uid {}, {how}", r.actor.comm, r.actor.pid, r.actor.uid);
     page.say("requester", &who, page.model.theme.text);
     if let Some(id) = r.asked_by {
         page.say("asked by", &format!("the helper of #{id} (a shows the tree)"), page.model.theme.text);

@@ -4,6 +4,7 @@
 use ratatui::style::Style;
 
 use crate::abi::cap::CapMask;
+use crate::abi::counted::counted;
 use crate::abi::escape::screen_again;
 use crate::abi::launch_spec::Enforcement;
 use crate::abi::record::Record;
@@ -111,6 +112,6 @@ pub fn written(record: Option<&Record>, stream: &str, most: usize) -> Vec<String
     }
     let lines: Vec<&[u8]> = all.strip_suffix(b"\n").unwrap_or(all).split(|b| *b == b'\n').collect();
     let skipped = lines.len().saturating_sub(most);
-    let more = (skipped > 0).then(|| format!("({skipped} earlier lines not shown)"));
+    let more = (skipped > 0).then(|| format!("({} not shown)", counted(skipped, "earlier line")));
     more.into_iter().chain(lines[skipped..].iter().map(|line| text::screen(line))).collect()
 }

@@ -82,7 +82,7 @@ pub fn fit(model: &Model, sections: Vec<Section>, columns: usize, rows: usize, r
     let hidden: Vec<&str> = starts.iter().filter(|(start, _)| *start >= kept).map(|(_, title)| &**title).collect();
     let key = model.keys.key(Action::Forms);
     let what = match hidden.is_empty() {
-        true => format!("{} more lines", out.len() - kept),
+        true => crate::abi::counted::counted(out.len() - kept, "more line"),
         false => hidden.join(", "),
     };
     out.truncate(kept);

@@ -1,5 +1,6 @@
 //! The warnings.
 
+use crate::abi::counted::counted;
 use crate::tui::model::overview::Item;
 use crate::tui::model::{Model, warnings};
 use crate::tui::text;
@@ -38,7 +39,7 @@ pub fn rows(model: &Model, columns: usize, rows: usize) -> Vec<PanelRow> {
         }));
     }
     if rows > 1 && hidden > 0 {
-        let words = format!("{} {hidden} more warnings: esc dismisses the first", text::CUT);
+        let words = format!("{} {}: esc dismisses the first", text::CUT, counted(hidden, "more warning"));
         lines.push(PanelRow::words(&words, columns, model.theme.warn));
     }
     lines.truncate(rows);

@@ -2,6 +2,7 @@
 
 use ratatui::style::Style;
 
+use crate::abi::counted::counted;
 use crate::abi::snapshot::WatchState;
 use crate::control::target::TargetKind;
 use crate::control::text::kernel;
@@ -33,8 +34,11 @@ pub fn rows(model: &Model, columns: usize) -> Vec<PanelRow> {
 /// `310 helpers ended, requester known of 305, 0 events lost, 0 missed`.
 fn numbers(watch: &WatchState) -> String {
     format!(
-        "{} helpers ended, requester known of {}, {} events lost, {} missed",
-        watch.helpers, watch.requesters, watch.lost, watch.missed
+        "{} ended, requester known of {}, {} lost, {} missed",
+        counted(watch.helpers, "helper"),
+        watch.requesters,
+        counted(watch.lost, "event"),
+        watch.missed
     )
 }
 

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
+use crate::abi::counted::counted;
 use crate::abi::snapshot::Totals;
 use crate::tui::layout::activity::{hidden, parts};
 use crate::tui::model::Model;
@@ -52,7 +53,7 @@ fn list(model: &Model, area: Rect, columns: usize) -> Vec<Line<'static>> {
             (0, _) if model.options.read_only => "no requests yet".to_owned(),
             (0, _) => "no requests yet: m asks for a module, c calls a helper".to_owned(),
             (_, true) if a.is_current() => {
-                format!("none of {} records matches: esc shows all", a.answer.looked)
+                format!("none of {} matches: esc shows all", counted(a.answer.looked, "record"))
             }
             _ => "reading".to_owned(),
         };
@@ -105,8 +106,7 @@ fn head(model: &Model, area: Rect, columns: usize) -> String {
 
 /// The total of requests, and where they are now.
 fn sums(totals: &Totals, live: usize) -> String {
-    let requests = if totals.requests == 1 { "request" } else { "requests" };
-    let mut words = format!("{} {requests} so far, {live} still running", totals.requests);
+    let mut words = format!("{} so far, {live} still running", counted(totals.requests, "request"));
     if totals.records_dropped > 0 {
         words.push_str(&format!(", {} oldest dropped", totals.records_dropped));
     }
@@ -119,7 +119,7 @@ fn sums(totals: &Totals, live: usize) -> String {
 /// The same for small screens.
 fn brief_sums(totals: &Totals) -> String {
     match totals.records_dropped {
-        0 => format!("{} requests", totals.requests),
+        0 => counted(totals.requests, "request"),
         gone => format!("{gone} of {} dropped", totals.requests),
     }
 }

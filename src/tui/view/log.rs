@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
+use crate::abi::counted::counted;
 use crate::abi::event::Level;
 use crate::tui::keymap::Action;
 use crate::tui::layout::log::{height, parts, wrapped};
@@ -44,9 +45,8 @@ fn chosen(model: &Model, list: Rect) -> Option<Position> {
 fn head_words(model: &Model, columns: usize) -> String {
     let log = &model.log;
     let mut parts = vec![match log.shown.len() == log.ring.len() {
-        true if log.ring.len() == 1 => "1 line".to_owned(),
-        true => format!("{} lines", log.ring.len()),
-        false => format!("{} of {} lines", log.shown.len(), log.ring.len()),
+        true => counted(log.ring.len(), "line"),
+        false => format!("{} of {}", log.shown.len(), counted(log.ring.len(), "line")),
     }];
     parts.push(match log.level {
         Level::Info => "every level".to_owned(),

@@ -7,6 +7,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::abi::counted::plural;
 use crate::control::rules::text::NONE;
 use crate::control::rules::{Asking, Denied, RuleUse, RulesView};
 use crate::policy::rules::Mode;
@@ -189,7 +190,10 @@ fn entry_line(model: &Model, view: &RulesView, entry: Entry, widths: &Widths) ->
             heading(&format!("{title}, newest first"), "enter shows the requests", !in_rules)
         }
         Entry::Note if view.rules.is_empty() => line(" no rule: every request is allowed", theme.dim),
-        Entry::Note => line(format!(" {} more rules are in force and not shown", grouped(view.more)), theme.warn),
+        Entry::Note => {
+            let rules = plural(&view.more, "rule is", "rules are");
+            line(format!(" {} more {rules} in force and not shown", grouped(view.more)), theme.warn)
+        }
         Entry::Nothing => line(" nothing", theme.dim),
         Entry::Item(Item::Rule(at)) => rule_line(model, &view.rules[at], widths),
         Entry::Item(Item::Denied(at)) => denied_line(model, view, &view.lately[at], widths),
@@ -231,7 +235,8 @@ fn detail_lines(model: &Model, view: &RulesView, columns: usize) -> Vec<Line<'st
     if let Some(one) = denied {
         let what = if one.enforced { "denied" } else { "would be denied, went on" };
         let because = if one.because.is_empty() { String::new() } else { format!(", {}", one.because) };
-        say("asked", &format!("{}{because}: {what}, {} times", one.asked, grouped(one.times)), theme.text);
+        let times = format!("{}{}", grouped(one.times), plural(&one.times, " time", " times"));
+        say("asked", &format!("{}{because}: {what}, {times}", one.asked), theme.text);
         say("last by", &format!("{}, {}", whole(&one.last), dated(model, one.last.at)), theme.text);
     }
     let Some(rule) = rule else { return lines };

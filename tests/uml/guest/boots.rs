@@ -60,6 +60,14 @@ fn both() -> [bool; 2] {
     [runs("good").0, runs("denied").0]
 }
 
+/// Asks again until the daemon decides: where a machine is very slow, one that goes on misses its 200 ms at first.
+fn until_answered() {
+    let began = Instant::now();
+    while both() != [true, false] {
+        assert!(began.elapsed() < Duration::from_secs(60), "the daemon that goes on does not decide");
+    }
+}
+
 pub fn serve(mode: &str) -> Command {
     let mut command = Command::new(KHELPER);
     command.args(["serve", "--watch-kernel", "--ledger", "/var/lib/khelper/ledger", "--config", "/etc/khelper.d"]);
@@ -276,7 +284,7 @@ pub fn stopped(serial: &mut Serial) {
     assert_eq!(logged("khelper: shim: no verdict, the compiled rules deny"), 1);
     serial.note(&format!("a stopped daemon: {first:?} and {second:?}; {}", status().1));
     daemon.signal(Signal::SIGCONT);
-    assert_eq!(both(), [true, false]);
+    until_answered();
     daemon.kill();
 }
 
@@ -356,6 +364,6 @@ pub fn damaged(_: &mut Serial) {
     assert_eq!(both(), [false, false]);
     assert_eq!(logged("khelper: shim: no verdict, the compiled rules deny"), 2);
     daemon.signal(Signal::SIGCONT);
-    assert_eq!(both(), [true, false]);
+    until_answered();
     daemon.kill();
 }

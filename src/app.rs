@@ -23,6 +23,7 @@ use crate::cli::{self, Args, exit};
 use crate::control::config::Config;
 use crate::control::host::{self, HostKernel};
 use crate::control::kernel_knobs::{KernelKnobs, Unwatched};
+use crate::control::profiles;
 use crate::control::target::Target;
 use crate::control::text::kernel::state;
 use crate::engine::Engine;
@@ -221,7 +222,8 @@ impl<'a> Own<'a> {
     fn start(&self) -> Result<Arc<dyn Target>, u8> {
         let opened = Kept::open(self.args.ledger())?;
         let ledger = self.ledger.get_or_init(|| opened);
-        let mut builder = ledger.attach(Engine::builder().fix_sigchld(true));
+        let profiles = profiles::hook(profiles::Folders::default());
+        let mut builder = ledger.attach(Engine::builder().fix_sigchld(true).profiles(profiles));
         match std::env::current_exe() {
             Ok(path) => builder = builder.probe(path, PROBE_ARG),
             Err(e) => cli::say(&format!(

@@ -4,6 +4,7 @@
 #[path = "common/mod.rs"]
 mod common;
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use khelper::abi::event::EventKind;
 use khelper::abi::path::parse_modprobe;
 use khelper::abi::record::{Outcome, Record};
 use khelper::control::module_tree::ModuleTree;
+use khelper::control::profiles;
 use khelper::control::rules::{Folders, Live, Refused};
 use khelper::control::text::why::story;
 use khelper::engine::{Engine, KnobWrite, Received};
@@ -154,4 +156,94 @@ fn a_panic_of_what_asks_the_rules_refuses() {
     let engine = Engine::builder().rules(Arc::new(|_, _| panic!("a hook of a test"))).start().unwrap();
     let record = engine.request_module("x", true);
     assert_eq!((record.outcome, record.errno, record.pid), (Outcome::Refused, Some(Errno::ECANCELED), None));
+}
+
+/// An engine under these rules, with the profiles that khelper brings and one more.
+fn confining(rules: &str) -> Site {
+    let site = site(rules, Mode::Enforce);
+    let folder = site.dir.path().join("profiles.d");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("shut.profile"), "execute = /usr /bin /lib -/lib64\n").unwrap();
+    let profiles = profiles::hook(profiles::Folders::only(folder));
+    let engine = Engine::builder().rules(site.live.hook()).profiles(profiles).start().unwrap();
+    engine.write(&[KnobWrite::Modprobe(parse_modprobe(b"/bin/true").unwrap())], Origin::Library).unwrap();
+    Site { engine, ..site }
+}
+
+fn output(record: &Record) -> String {
+    let output = record.output.as_ref().map(|o| [&o.stdout[..], &o.stderr[..]].concat()).unwrap_or_default();
+    String::from_utf8_lossy(&output).into_owned()
+}
+
+#[test]
+fn the_record_and_why_name_the_profile_of_the_rule_and_an_unknown_one_stops_the_helper() {
+    let site = confining("allow helper /bin/cat profile=shut\nallow name x profile=shut\nallow name y profile=none\n");
+    let cat = run(&site.engine, &["/bin/cat", "/etc/passwd"]);
+    assert!(output(&cat).contains("Permission denied"), "{cat:?}");
+    assert_eq!((cat.profile.as_deref(), cat.result), (Some("shut"), Some(256)));
+    let told = story(&cat, "now", CapMask::up_to(40));
+    assert!(told.iter().any(|line| line.ends_with(", confined by profile shut.")), "{told:?}");
+    assert_eq!(site.ask("x").profile.as_deref(), Some("shut"), "a module request");
+    let lacks = site.ask("y");
+    assert_eq!((lacks.outcome, lacks.stage, lacks.profile.as_deref()), (Outcome::Refused, Some(Stage::Enforce), None));
+    assert!(
+        lacks.why().unwrap().contains("names the profile `none`, which does not exist or has a fault"),
+        "{lacks:?}"
+    );
+    assert_eq!(site.ask("z").profile, None);
+}
+
+#[test]
+fn an_audit_confines_nothing() {
+    let site = site("allow helper /bin/cat profile=none\n", Mode::Audit);
+    let cat = run(&site.engine, &["/bin/cat", "/etc/passwd"]);
+    assert_eq!((cat.result, cat.profile.as_deref()), (Some(0), None), "{cat:?}");
+    assert!(cat.ruled().is_some_and(|ruled| ruled.contains("profile=none")), "{cat:?}");
+}
+
+#[test]
+fn a_profile_that_cannot_be_applied_is_not_named_as_applied() {
+    let site = confining("allow helper /bin/true profile=far\n");
+    std::fs::write(site.dir.path().join("profiles.d/far.profile"), "read = /nonexistent\n").unwrap();
+    let record = run(&site.engine, &["/bin/true"]);
+    assert_eq!((record.outcome, record.profile.as_deref(), record.pid), (Outcome::Refused, None, None));
+}
+
+/// Legitimate helpers with the profiles that khelper brings: each does its work, and not more.
+#[test]
+fn helpers_do_their_work_with_the_profiles_that_khelper_brings() {
+    if !nix::unistd::geteuid().is_root() {
+        let _ = std::io::stderr().write_all(b"skipped: the profiles of root's helpers need root\n");
+        return;
+    }
+    let rules = "allow helper /bin/sh profile=keys\nallow helper /bin/dash /bin/bash profile=cores\nallow name * profile=modprobe\n";
+    let site = confining(rules);
+    // As request-key: it reads the keys, and becomes the user whose key it is.
+    let keys = run(
+        &site.engine,
+        &["/bin/sh", "-c", "cat /proc/keys > /dev/null && setpriv --reuid 65534 --regid 65534 --clear-groups id -u"],
+    );
+    assert_eq!((output(&keys).trim(), keys.result), ("65534", Some(0)), "{keys:?}");
+    let beyond = run(&site.engine, &["/bin/sh", "-c", "echo x > /etc/khelper-test-of-profiles"]);
+    assert!(beyond.result != Some(0) && output(&beyond).contains("ermission denied"), "{beyond:?}");
+    // As a handler of cores: it writes below /var/log, and nowhere else.
+    let shell = ["/bin/dash", "/bin/bash"].into_iter().find(|path| std::path::Path::new(path).exists()).unwrap();
+    let core = format!("/var/log/khelper-test-core-{}", std::process::id());
+    let write = |to: &str| run(&site.engine, &[shell, "-c", &format!("echo core > {to}")]);
+    assert_eq!(write(&core).result, Some(0));
+    assert_eq!(std::fs::read_to_string(&core).unwrap(), "core\n");
+    std::fs::remove_file(&core).unwrap();
+    let beyond = write("/tmp/khelper-test-of-profiles");
+    assert!(beyond.result != Some(0) && output(&beyond).contains("ermission denied"), "{beyond:?}");
+    // As modprobe: it reads its configuration, and writes no file. Where there is no modprobe, a stand-in.
+    let modprobe =
+        ["/sbin/modprobe", "/bin/true"].into_iter().find(|path| std::path::Path::new(path).exists()).unwrap();
+    site.engine.write(&[KnobWrite::Modprobe(parse_modprobe(modprobe.as_bytes()).unwrap())], Origin::Library).unwrap();
+    let loaded = site.ask("khelper-has-no-such-module");
+    assert_eq!((loaded.profile.as_deref(), loaded.outcome), (Some("modprobe"), Outcome::Exited), "{loaded:?}");
+    let only_modules = CapMask::only(khelper::abi::cap::Capability::SYS_MODULE);
+    assert_eq!(loaded.caps.as_ref().map(|sets| (sets.permitted, sets.bounding)), Some((only_modules, only_modules)));
+    for (record, profile) in [(&keys, "keys"), (&beyond, "cores")] {
+        assert_eq!(record.profile.as_deref(), Some(profile));
+    }
 }

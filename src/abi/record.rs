@@ -174,6 +174,9 @@ pub struct Record {
     pub inheritable: CapMask,
     /// Masks given with the call, if any.
     pub own: Option<Box<Masks>>,
+    /// The name of the profile that the helper was started with. Each of its parts was in force before exec.
+    #[serde(default)]
+    pub profile: Option<Arc<str>>,
     /// The helper's five capability sets at its end.
     pub caps: Option<Arc<CapSets>>,
     /// The helper's five capability sets while it ran, if it ran long enough for them to be read.
@@ -236,6 +239,7 @@ impl Record {
             bset: CapMask::EMPTY,
             inheritable: CapMask::EMPTY,
             own: None,
+            profile: None,
             caps: None,
             caps_started: None,
             not_enforced: Box::from([]),
@@ -304,7 +308,7 @@ mod tests {
     /// 10,000 records are kept.
     #[test]
     fn a_record_is_small_and_a_failed_exec_keeps_no_text() {
-        assert!(size_of::<Record>() <= 328, "{}", size_of::<Record>());
+        assert!(size_of::<Record>() <= 344, "{}", size_of::<Record>());
         let me = Arc::new(Actor::new(Origin::Library, 1, 0, 0, b"x"));
         let mut record = Record::new(Kind::Module, WaitMode::PROC, me, (SystemTime::UNIX_EPOCH, 0));
         assert_eq!(record.why(), None);

@@ -98,7 +98,7 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let journal = Arc::new(Journal::new()?);
     let state = last_good(&folder).with_file_name("");
     let rules = Arc::new(verdict::rules(args, for_shim.as_ref(), &state, &journal).map_err(refused)?);
-    let profiles = verdict::profiles(args, &journal);
+    let profiles = verdict::profiles(args, &rules, &journal);
     let builder = builder.rules(rules.hook()).profiles(profiles.hook());
     listener.remark.iter().for_each(|remark| journal.line(Level::Warning, remark));
     let engine = builder.start().map_err(|error| Failure::Failed(error.whole()))?;
@@ -256,10 +256,7 @@ impl Configuration {
                 (reloaded.level, reloaded.state) = (Level::Error, state);
             }
         }
-        if let Err(faults) = self.profiles.reload() {
-            reloaded.lines.splice(0..0, faults);
-            (reloaded.level, reloaded.state) = (Level::Error, "profiles refused: kept the old ones");
-        }
+        verdict::reload_profiles(&self.profiles, &self.rules, &mut reloaded);
         reloaded.lines.extend(self.verdicts.iter().filter_map(|verdicts| verdicts.report()));
         reloaded
     }

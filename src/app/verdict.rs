@@ -15,9 +15,11 @@ use crate::control::Change;
 use crate::control::host::{HostKernel, Ruling};
 use crate::control::module_tree::ModuleTree;
 use crate::control::profiles::{self, Live as Profiles};
+use crate::control::rules::text::{counted, remark};
 use crate::control::rules::{Answers, Folders, Judge, Live, OrderFile, Refused, Report};
 use crate::control::shim::{self, Shim};
 use crate::daemon::journal::Journal;
+use crate::daemon::mailbox::Reloaded;
 use crate::daemon::socket::Listener;
 use crate::daemon::verdict::{Parts, Unanswered, Verdicts};
 use crate::engine::{Engine, ProfileHook};
@@ -96,11 +98,31 @@ fn report(answers: Answers, unanswered: Unanswered) -> Option<String> {
 }
 
 /// The profiles. One with a fault is named, and no helper runs with it.
-pub fn profiles(args: &Serve, journal: &Journal) -> Arc<Profiles> {
+pub fn profiles(args: &Serve, rules: &Live, journal: &Journal) -> Arc<Profiles> {
     let folders = args.config.as_ref().map(|folder| profiles::Folders::only(folder.join("profiles.d")));
     let (profiles, faults) = Profiles::load(folders.unwrap_or_default());
     faults.iter().for_each(|fault| journal.line(Level::Error, fault));
+    lacking(&profiles, rules).iter().for_each(|line| journal.line(Level::Error, line));
     Arc::new(profiles)
+}
+
+/// Reads them again, as a whole or not at all.
+pub fn reload_profiles(profiles: &Profiles, rules: &Live, reloaded: &mut Reloaded) {
+    match profiles.reload() {
+        Ok(count) => reloaded.lines.extend(count.map(|count| format!("{} read again", counted(count, "profile")))),
+        Err(faults) => {
+            reloaded.lines.splice(0..0, faults);
+            (reloaded.level, reloaded.state) = (Level::Error, "profiles refused: kept the old ones");
+        }
+    }
+    reloaded.lines.extend(lacking(profiles, rules));
+}
+
+/// The rules whose profile is not there.
+fn lacking(profiles: &Profiles, rules: &Live) -> Vec<String> {
+    let (rules, profiles) = (rules.rules(), profiles.profiles());
+    let lacking = rules.without_profile(&|name| profiles.get(name).is_some());
+    lacking.iter().map(|lacks| remark(&rules, lacks)).collect()
 }
 
 /// Answers the shim, by these rules and with these profiles. `kernel` has the records of the helpers.

@@ -263,6 +263,7 @@ mod tests {
             bset: None,
             inheritable: None,
             timeout: None,
+            profile: None,
         };
         let writes: [(Key, &[u8]); 8] = [
             (Key::Modprobe, b"/bin/evil"),

@@ -43,6 +43,9 @@ pub struct Call {
     pub inheritable: Option<MaskExpr>,
     /// TERM after this, KILL 2 s later.
     pub timeout: Option<Duration>,
+    /// The name of the profile that confines the helper.
+    #[serde(default)]
+    pub profile: Option<String>,
 }
 
 /// A rehearsal: a program under draft masks, then under the live ones.

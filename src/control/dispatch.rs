@@ -7,8 +7,10 @@ use nix::errno::Errno;
 
 use crate::abi::actor::Actor;
 use crate::abi::error::{ControlError, EngineError, ParseError, Stage};
+use crate::abi::escape::screen;
 use crate::abi::knob::MaskKnob;
 use crate::abi::mask::{MaskExpr, Masks};
+use crate::abi::profile::Profile;
 use crate::abi::record::{Outcome, Record};
 use crate::abi::safe_text::SafeText;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
@@ -137,11 +139,17 @@ fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Arc<Record>, ControlE
     let info = SubprocessInfo::setup(Some(call.path), argv, env)
         .map_err(|error| ControlError::Value { key: "call".into(), error })?;
     let own = own_masks(engine, call.bset, call.inheritable);
-    Ok(engine.call_usermodehelper_with(
-        info,
-        call.wait,
-        &CallOptions { own, timeout: call.timeout, ask, profile: None },
-    ))
+    let profile = call.profile.map(|name| profile(engine, &name)).transpose()?;
+    Ok(engine.call_usermodehelper_with(info, call.wait, &CallOptions { own, timeout: call.timeout, ask, profile }))
+}
+
+/// The profile of this name. Without it nothing runs.
+fn profile(engine: &Engine, name: &str) -> Result<Arc<Profile>, ControlError> {
+    engine.profile(name).ok_or_else(|| {
+        let why = format!("there is no profile `{}`, or it has a fault", screen(name.as_bytes()));
+        let advice = "nothing was started: see `khelper profile list` and `khelper profile check`";
+        ControlError::Value { key: "profile".into(), error: ParseError::invalid(why, advice) }
+    })
 }
 
 fn probe(
@@ -167,6 +175,7 @@ fn probe(
         bset,
         inheritable,
         timeout: None,
+        profile: None,
     };
     run(engine, call, ask)
 }

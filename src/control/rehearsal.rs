@@ -86,6 +86,7 @@ impl Run {
                 bset,
                 inheritable,
                 timeout: None,
+                profile: None,
             }),
         }
     }

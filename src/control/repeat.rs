@@ -41,6 +41,7 @@ fn call(record: &Record) -> Result<Call, String> {
         bset: own.map(|own| MaskExpr::Exactly(own.bset)),
         inheritable: own.map(|own| MaskExpr::Exactly(own.inheritable)),
         timeout: None,
+        profile: record.profile.as_deref().map(str::to_owned),
     })
 }
 

@@ -272,6 +272,7 @@ impl Seed {
             bset: self.mask(6),
             inheritable: self.mask(7),
             own: self.maybe(Box::new((self.mask(8), self.mask(9)).into())),
+            profile: self.maybe("keys".into()),
             caps: self.maybe(self.sets(10).into()),
             caps_started: self.maybe(self.sets(20).into()),
             not_enforced: vec![NotEnforced::Nice, NotEnforced::Groups].into(),
@@ -546,6 +547,7 @@ impl Seed {
             bset: self.maybe(self.expr(1)),
             inheritable: self.maybe(self.expr(2)),
             timeout: self.maybe(Duration::from_micros(self.small(3).into())),
+            profile: self.maybe("keys".into()),
         };
         let anchor = self.one(&[Anchor::First, Anchor::Last, Anchor::Near { id: self.n(4), index: 5, by: -6 }]);
         let all = vec![

@@ -97,7 +97,11 @@ impl Inner {
         if enforced == Enforcement::Refused {
             return Err(not_confined());
         }
-        let wait = call.state.lock().record.wait;
+        let wait = {
+            let mut state = call.state.lock();
+            state.record.profile = profile.as_ref().map(|profile| profile.name.clone());
+            state.record.wait
+        };
         let (path, argv) = setup.take_program();
         Ok(LaunchSpec {
             path,
@@ -170,6 +174,10 @@ impl Inner {
             Outcome::Refused => self.chain(&call.requester).links,
             _ => Vec::new(),
         };
+        if failure.outcome == Outcome::Refused {
+            // Nothing has run with it.
+            call.state.lock().record.profile = None;
+        }
         call.failed(now, failure, chain, |record| self.finish(now, record));
     }
 

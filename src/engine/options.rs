@@ -39,7 +39,7 @@ pub struct CallOptions {
     pub own: Option<Masks>,
     /// The time-out: the helper gets TERM after this time, and KILL 2 s later.
     pub timeout: Option<Duration>,
-    /// What the helper is confined to; it comes before a profile that a rule names.
+    /// What the helper is confined to. Where a rule names another profile, nothing is started (`EPERM`).
     pub profile: Option<Arc<Profile>>,
     /// The requester.
     pub ask: Caller,

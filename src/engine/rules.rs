@@ -12,6 +12,7 @@ use crate::abi::profile::Profile;
 use crate::abi::record::{ALLOWED, DENIED, Record, WOULD_DENY};
 use crate::policy::rules::{Cited, Decision, Wanted};
 
+use super::handle::Engine;
 use super::inner::Inner;
 
 impl Inner {
@@ -35,7 +36,7 @@ impl Inner {
                 if cited.rule.log {
                     self.log_rule(Level::Info, record.id, ALLOWED, &by);
                 }
-                cited.rule.profile.as_ref().map(|name| self.profile(name, &cited)).transpose()
+                cited.rule.profile.as_ref().map(|name| self.ruled_profile(name, &cited)).transpose()
             }
             Decision::WouldDeny(cited) => {
                 let by = cited.of(wanted.name());
@@ -54,16 +55,28 @@ impl Inner {
     }
 
     /// The profile that a rule names. Without it nothing runs: a helper would have more powers than the rule gives it.
-    fn profile(&self, name: &str, cited: &Cited) -> Result<Arc<Profile>, EngineError> {
-        let found = catch_unwind(AssertUnwindSafe(|| self.profiles.as_ref().and_then(|profiles| profiles(name))));
-        found.ok().flatten().ok_or_else(|| {
+    fn ruled_profile(&self, name: &str, cited: &Cited) -> Result<Arc<Profile>, EngineError> {
+        self.profile(name).ok_or_else(|| {
             let why =
                 format!("{cited} names the profile `{}`, which does not exist or has a fault", screen(name.as_bytes()));
             EngineError::new(Stage::Enforce, Errno::EPERM, why, "nothing was started: see `khelper profile check`")
         })
     }
 
+    /// The profile of this name; a panic of what looks it up is none.
+    pub(super) fn profile(&self, name: &str) -> Option<Arc<Profile>> {
+        let found = catch_unwind(AssertUnwindSafe(|| self.profiles.as_ref().and_then(|profiles| profiles(name))));
+        found.ok().flatten()
+    }
+
     fn log_rule(&self, level: Level, id: u64, what: &str, by: &str) {
         self.log(LogKind::Note { level, text: format!("#{id} {what}{by}").into() });
+    }
+}
+
+impl Engine {
+    /// The profile of this name, as [`super::Builder::profiles`] looks it up.
+    pub fn profile(&self, name: &str) -> Option<Arc<Profile>> {
+        self.inner.profile(name)
     }
 }

@@ -42,7 +42,8 @@ impl Inner {
         let begun = self.begin(&mut record, &cancel);
         options.ask.begins(record.id);
         let judged = begun.and_then(|()| self.not_within()).and_then(|()| self.judge_call(&mut record));
-        let by_rule = match judged {
+        let judged = judged.and_then(|by_rule| confined_by(by_rule, options.profile.as_ref()));
+        let profile = match judged {
             Ok(profile) => profile,
             Err(error) => {
                 let record = self.close_without_process(record, Outcome::Refused, Some(&error));
@@ -51,7 +52,6 @@ impl Inner {
                 return record;
             }
         };
-        let profile = options.profile.clone().or(by_rule);
         let how = How { module: false, own: options.own, profile, timeout: options.timeout, wait };
         self.exec(info, record, &how, values.era, [&cancel, &options.ask.cancel])
     }
@@ -195,4 +195,16 @@ impl Inner {
 /// Converts arguments or environment to the form that a record keeps.
 pub(super) fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
     strings.iter().map(|s| s.as_bytes().into()).collect()
+}
+
+/// The profile of the rule, or of the call. A call cannot replace the one of the rule, which may give less.
+fn confined_by(by_rule: Option<Arc<Profile>>, own: Option<&Arc<Profile>>) -> Result<Option<Arc<Profile>>, EngineError> {
+    match (by_rule, own) {
+        (Some(ruled), Some(own)) if ruled != *own => {
+            let why = format!("the call names the profile {}, and its rule the profile {}", own.name, ruled.name);
+            let advice = "nothing was started: call it without a profile, or change the rule";
+            Err(EngineError::new(Stage::Enforce, Errno::EPERM, why, advice))
+        }
+        (by_rule, own) => Ok(by_rule.or_else(|| own.cloned())),
+    }
 }

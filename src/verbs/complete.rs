@@ -16,6 +16,8 @@ pub struct Names<'a> {
     pub ids: &'a dyn Fn() -> Vec<u64>,
     /// The modules that can be requested whose names begin with a word.
     pub modules: &'a dyn Fn(&str) -> Vec<String>,
+    /// The profiles.
+    pub profiles: &'a dyn Fn() -> Vec<String>,
 }
 
 /// A possible word.
@@ -155,6 +157,7 @@ fn values(arg: &Arg, word: &str, names: &Names<'_>) -> Vec<Candidate> {
         "ID" => plain((names.ids)().iter().map(u64::to_string)),
         "GLOB" => plain((names.modules)(word)),
         "TARGET" => plain(["embedded", "daemon", "kernel", "unix:"].map(str::to_owned)),
+        "PROFILE" => plain((names.profiles)()),
         "O" => plain(OUTCOMES.map(|outcome| outcome.name().to_owned())),
         "SIGNAL" => plain(["TERM", "KILL", "HUP", "INT", "QUIT", "USR1", "USR2", "STOP", "CONT"].map(str::to_owned)),
         _ if name.starts_with("NAME") => plain((names.modules)(word)),
@@ -214,7 +217,9 @@ mod tests {
 
     fn of(line: &str) -> Vec<String> {
         let modules = |_: &str| vec!["dummy".to_owned(), "dccp".to_owned()];
-        let names = Names { known: CapMask::up_to(40), ids: &|| vec![3, 31, 4], modules: &modules };
+        let profiles = || vec!["cores".to_owned(), "keys".to_owned()];
+        let names =
+            Names { known: CapMask::up_to(40), ids: &|| vec![3, 31, 4], modules: &modules, profiles: &profiles };
         let mut words: Vec<&str> = line.split(' ').collect();
         let word = words.pop().unwrap_or_default();
         candidates(&definition(), &words, word, &names).into_iter().map(|c| c.word).collect()
@@ -239,6 +244,7 @@ mod tests {
         assert_eq!(of("run --bset emp"), ["empty"]);
         assert_eq!(of("run --bset=-cap_bp"), ["--bset=-cap_bpf"]);
         assert_eq!(of("run --wait e"), ["exec"]);
+        assert_eq!(of("run --profile k"), ["keys"]);
         assert_eq!(of("request --re"), ["--repeat"]);
         assert_eq!(of("request --parallel 3 d"), ["dummy", "dccp"]);
         assert_eq!(of("kill 3"), ["3", "31"]);

@@ -85,6 +85,9 @@ pub struct Run {
     /// Narrow the inheritable set for this call
     #[arg(long, value_name = "MASK", allow_hyphen_values = true)]
     pub inheritable: Option<OsString>,
+    /// Confine the helper by this profile (`khelper profile list` shows them)
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
     /// Add to the helper's environment; may be repeated
     #[arg(long, value_name = "K=V", value_parser = variable())]
     pub env: Vec<OsString>,
@@ -159,6 +162,7 @@ impl Run {
             bset,
             inheritable,
             timeout: self.timeout,
+            profile: self.profile.clone(),
         })
     }
 

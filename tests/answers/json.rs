@@ -55,6 +55,7 @@ fn whole() -> Record {
     record.bset = of(0x11);
     record.inheritable = of(0x12);
     record.own = Some(Box::new((of(0x13), of(0x14)).into()));
+    record.profile = Some("tight".into());
     record.caps = Some(Arc::new(CapSets {
         inheritable: of(0x21),
         permitted: of(0x22),
@@ -131,6 +132,7 @@ fn umh_12_every_value_of_a_record_stands_in_its_own_field() {
         ("bset", mask(0x11)),
         ("inheritable", mask(0x12)),
         ("own", json!({"bset": mask(0x13), "inheritable": mask(0x14)})),
+        ("profile", json!("tight")),
         (
             "caps",
             json!({
@@ -152,7 +154,7 @@ fn umh_12_every_value_of_a_record_stands_in_its_own_field() {
     ] {
         assert_eq!(object[key], value, "{key}");
     }
-    assert_eq!(object.as_object().unwrap().len(), 39, "every field is above, with `reason`");
+    assert_eq!(object.as_object().unwrap().len(), 40, "every field is above, with `reason`");
 }
 
 /// Scripts may cut the line into fields; people read it.
@@ -187,6 +189,7 @@ fn the_fields_have_a_fixed_order() {
         "bset",
         "inheritable",
         "own",
+        "profile",
         "caps",
         "not_enforced",
         "pid",

@@ -43,6 +43,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("bset", "the knob at the launch; masks are 0x and 16 digits everywhere"),
     ("inheritable", "the same for the inheritable set"),
     ("own", "the masks of this call alone (bset, inheritable), or null"),
+    ("profile", "the name of the profile that the helper was started with, or null"),
     ("caps", "the five sets that the helper ended with: inheritable, permitted, effective, bounding, ambient"),
     ("not_enforced", "what could not be set for lack of privilege"),
     ("pid", "the helper's pid"),

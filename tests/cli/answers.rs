@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{Helpers, khelper, modprobe, run};
 
-const KEYS: [&str; 43] = [
+const KEYS: [&str; 44] = [
     "v",
     "target",
     "run",
@@ -35,6 +35,7 @@ const KEYS: [&str; 43] = [
     "bset",
     "inheritable",
     "own",
+    "profile",
     "caps",
     "not_enforced",
     "pid",

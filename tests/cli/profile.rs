@@ -1,5 +1,6 @@
 //! `khelper profile list | show | check` over files.
 
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -121,4 +122,26 @@ fn a_rule_that_names_no_profile_is_named_by_rules_check() {
     assert_eq!(checked.text(), line);
     let object = run(["rules", "check", "--json", rules]).record();
     assert_eq!((&object["line"], &object["no_profile"]), (&2.into(), &"kyes".into()));
+}
+
+#[test]
+fn run_confines_a_helper_by_a_profile_and_record_ledger_and_why_say_which() {
+    let unknown = run(["-t", "embedded", "run", "--profile", "kyes", "--", "/bin/true"]);
+    assert_eq!((unknown.code, unknown.text()), (Some(64), ""));
+    assert!(unknown.stderr.contains("there is no profile `kyes`, or it has a fault"), "{}", unknown.stderr);
+    if !nix::unistd::geteuid().is_root() {
+        let _ = std::io::stderr().write_all(b"skipped: the profile of a root helper needs root\n");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("ledger").to_str().unwrap().to_owned();
+    let call = ["run", "--json", "--profile", "keys", "--", "/bin/cat", "/proc/self/status"];
+    let record = run([&["-t", "embedded", "--ledger", &ledger][..], &call].concat()).record();
+    assert_eq!(record["profile"], "keys", "{record}");
+    let status = record["stdout"].as_str().unwrap();
+    assert!(status.contains("CapBnd:\t00000000000000c4\n") && status.contains("NoNewPrivs:\t1"), "{status}");
+    let logged = run(["log", "--json", "--ledger", &ledger]).records();
+    assert!(logged.iter().any(|line| line["profile"] == "keys" && line["outcome"] == "exited"), "{logged:?}");
+    let why = run(["why", "--ledger", &ledger, "#1"]);
+    assert!(why.text().contains(", confined by profile keys."), "{}{}", why.text(), why.stderr);
 }

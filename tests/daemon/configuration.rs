@@ -88,6 +88,60 @@ fn rules_are_enforced_for_every_client_and_read_again_on_sighup() {
 }
 
 #[test]
+fn the_profile_of_a_rule_confines_its_helper_and_profiles_are_read_again_on_sighup() {
+    let dir = Dir::new();
+    write(&dir, "");
+    let at = |name: &str| dir.path().join("config").join(name);
+    ["rules.d", "profiles.d"].iter().for_each(|folder| std::fs::create_dir(at(folder)).unwrap());
+    let rules = "allow helper /bin/cat profile=shut\nallow helper /bin/true profile=none\n";
+    std::fs::write(at("rules.d/10.rules"), rules).unwrap();
+    let put = |text: &str| std::fs::write(at("profiles.d/shut.profile"), text).unwrap();
+    put("execute = /usr /bin /lib -/lib64\n");
+    let mut daemon = Daemon::of(&dir, command(&dir).args(["--rules", "enforce"]));
+    daemon.logged("10.rules:2: there is no profile `none`, or it has a fault: what this rule allows is not run");
+    let mut client = daemon.connect();
+    let mut record = |argv: &[&str]| client.call("Run", run(argv))["record"].take();
+    let confined = record(&["/bin/cat", "/etc/passwd"]);
+    assert_eq!(
+        (&confined["profile"], &confined["outcome"], &confined["status"]),
+        (&json!("shut"), &json!("exited"), &json!(256))
+    );
+    let text = confined["output"]["stderr"].as_str().unwrap();
+    assert!(text.contains("Permission denied"), "{confined}");
+    let lacks = record(&["/bin/true"]);
+    assert_eq!(
+        (&lacks["outcome"], &lacks["stage"], &lacks["profile"]),
+        (&json!("refused"), &json!("enforce"), &json!(null))
+    );
+    assert!(lacks["said"].as_str().unwrap().contains("names the profile `none`, which does not exist"), "{lacks}");
+    assert_eq!(record(&["/bin/echo"])["profile"], json!(null));
+    // With an error the old ones stay, whole.
+    put("execute = /usr /bin /lib -/lib64\nreed = /etc\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.logged("shut.profile:2:1: no key is called `reed`");
+    daemon.logged("profiles refused: kept the old ones");
+    assert_eq!(record(&["/bin/cat", "/etc/passwd"])["status"], json!(256));
+    put("execute = /usr /bin /lib -/lib64\nread = /etc\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.logged("4 profiles read again");
+    let confined = record(&["/bin/cat", "/etc/passwd"]);
+    assert_eq!((&confined["profile"], &confined["status"]), (&json!("shut"), &json!(0)));
+    // A call names one itself, but none in place of the rule's.
+    let named = |path: &str, profile: &str| {
+        let mut call = run(&[path, "/etc/passwd"]);
+        call["profile"] = json!(profile);
+        call
+    };
+    let shut = client.call("Run", named("/bin/ls", "shut"))["record"].take();
+    assert_eq!((&shut["profile"], &shut["status"]), (&json!("shut"), &json!(0)));
+    let two = client.call("Run", named("/bin/cat", "keys"))["record"].take();
+    let words = "the call names the profile keys, and its rule the profile shut";
+    assert!(two["said"].as_str().unwrap().starts_with(words) && two["pid"].is_null(), "{two}");
+    let (_, parameters) = client.refused("Run", named("/bin/ls", "kyes"));
+    assert!(parameters.contains("there is no profile `kyes`"), "{parameters}");
+}
+
+#[test]
 fn rules_that_were_ordered_off_are_not_read_and_a_daemon_starts_with_faults_in_them() {
     let dir = Dir::new();
     write(&dir, "kernel.modprobe = /bin/true\n");

@@ -29,6 +29,7 @@ fn commands() -> Vec<Command> {
         bset: None,
         inheritable: None,
         timeout: None,
+        profile: None,
     };
     vec![
         Command::RequestModule { name: b"dummy".to_vec(), wait: true },

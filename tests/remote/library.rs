@@ -43,6 +43,7 @@ fn sleeps() -> Command {
         bset: None,
         inheritable: None,
         timeout: None,
+        profile: None,
     })
 }
 

@@ -90,6 +90,7 @@ impl Find {
             bset: None,
             inheritable: None,
             timeout: Some(self.timeout),
+            profile: None,
         })
     }
 }

@@ -46,17 +46,19 @@ impl Live {
         Arc::new(move |name| live.get(name))
     }
 
-    /// Reads them again. With a fault in one of them all the old ones stay. Returns how many there are now.
+    /// Reads them again. With a fault in one of them all the old ones stay. Returns how many there are now; `None` if they
+    /// are the same.
     ///
     /// # Errors
     /// A sentence for each fault; or the one for the file or folder that another user could change, or that cannot be read.
-    pub fn reload(&self) -> Result<usize, Vec<String>> {
+    pub fn reload(&self) -> Result<Option<usize>, Vec<String>> {
         let all = read(&self.folders).map_err(|why| vec![why])?;
         if !all.faults.is_empty() {
             return Err(all.faults.iter().map(Fault::whole).collect());
         }
-        let count = all.all.len();
-        *self.standing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(all);
+        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
+        let count = (standing.all != all.all).then_some(all.all.len());
+        *standing = Arc::new(all);
         Ok(count)
     }
 }

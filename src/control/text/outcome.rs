@@ -327,6 +327,7 @@ mod tests {
             bset: CapMask::EMPTY,
             inheritable: CapMask::EMPTY,
             own: None,
+            profile: None,
             caps: None,
             caps_started: None,
             not_enforced: Box::new([]),

@@ -99,6 +99,8 @@ fn decided(record: &Record, known: CapMask) -> String {
         Some(Enforcement::NoNewPrivs) => ", enforced by no_new_privs",
         _ => "",
     };
+    let profile = record.profile.as_deref().map(|name| format!(", confined by profile {}", screen(name.as_bytes())));
+    let profile = profile.unwrap_or_default();
     let argv = match record.kind {
         Kind::Module => String::new(),
         Kind::Helper => {
@@ -106,7 +108,7 @@ fn decided(record: &Record, known: CapMask) -> String {
             args.concat()
         }
     };
-    format!("{allowed} {path}{argv} {caps}{how}.")
+    format!("{allowed} {path}{argv} {caps}{how}{profile}.")
 }
 
 fn ending(record: &Record) -> Vec<String> {
@@ -227,6 +229,9 @@ mod tests {
         let lines = of(&helper);
         assert_eq!(lines[1], "Allowed. /bin/echo \"a b\" ran with all capabilities, enforced by no_new_privs.");
         assert_eq!(lines[2], "Killed by SIGKILL after 12 ms.");
+        let confined = Record { profile: Some("keys".into()), enforced: Some(Enforcement::Masks), ..helper };
+        let line = "Allowed. /bin/echo \"a b\" ran with all capabilities, confined by profile keys.";
+        assert_eq!(of(&confined)[1], line);
         assert_eq!(still(true, 7), "It still runs, pid 7.");
         assert!(still(false, 7).contains("does not run any more"));
         assert_eq!(earlier(3, true, b"a"), "3 earlier requests; khelper log --module \"a\"");

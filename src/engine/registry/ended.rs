@@ -203,6 +203,7 @@ impl Own {
             bset: form.bset,
             inheritable: form.inheritable,
             own: form.own.clone(),
+            profile: form.profile.clone(),
             caps: form.caps.clone(),
             caps_started: form.caps_started.clone(),
             not_enforced: form.not_enforced.clone(),

@@ -228,6 +228,7 @@ fn ending(raw: &Raw<'_>, r: &mut Record) -> Result<(), Malformed> {
 
 fn launch(raw: &Raw<'_>, head: &Head, r: &mut Record) -> Result<(), Malformed> {
     r.pid = raw.maybe(Key::Pid, number)?;
+    r.profile = raw.maybe(Key::Profile, text)?.map(Into::into);
     if r.kernel.is_some() {
         r.caps = match raw.get(Key::Caps) {
             None => None,

@@ -116,6 +116,7 @@ fn record(line: &mut Object, head: &Head, r: &Record, ended: bool) {
     }
     // Before the pid: a reader of the shown fields alone passes over what follows it.
     r.kernel.iter().for_each(|of| _ = line.value("kernel", &kernel::short(r, of)));
+    r.profile.iter().for_each(|name| _ = line.plain("profile", name));
     launch(line, head, r);
     line.number("at", r.at);
     match &r.kernel {

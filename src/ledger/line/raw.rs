@@ -14,8 +14,8 @@ macro_rules! keys {
 keys! {
     V "v" T "t" N "n" Run "run" Event "event" Id "id" Module "module" Kind "kind" Argv "argv" Path "path" Env "env"
     Wait "wait" AskedBy "asked_by" Origin "origin" Requester "requester" Outcome "outcome" State "state" Stage "stage" Errno "errno"
-    Reason "reason" Raw "raw" Result "result" Abandoned "abandoned" TimedOut "timed_out" Kernel "kernel" Pid "pid" Enforced "enforced"
-    Bset "bset" Inheritable "inheritable" Own "own" Caps "caps" CapsStarted "caps_started" NotEnforced "not_enforced"
+    Reason "reason" Raw "raw" Result "result" Abandoned "abandoned" TimedOut "timed_out" Kernel "kernel" Profile "profile" Pid "pid"
+    Enforced "enforced" Bset "bset" Inheritable "inheritable" Own "own" Caps "caps" CapsStarted "caps_started" NotEnforced "not_enforced"
     At "at" QueuedUs "queued_us" StartedUs "started_us" EndedUs "ended_us" CpuUs "cpu_us" MaxRssKib "max_rss_kib"
     Chain "chain" StartTime "start_time" Lag "lag" Stdout "stdout" Stderr "stderr" DroppedBytes "dropped_bytes"
     Target "target" Boot "boot" Mono "mono" NextId "next_id" Known "known" Bounding "bounding" Seq "seq" What "what"

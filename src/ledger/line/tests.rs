@@ -163,6 +163,7 @@ fn outcome(r: Record) -> impl Strategy<Value = Record> {
 fn launched(r: Record) -> impl Strategy<Value = Record> {
     let enforced = proptest::option::of(pick(&[Enforcement::Masks, Enforcement::NoNewPrivs, Enforcement::Refused]));
     let own = proptest::option::of((mask(), mask()).prop_map(|masks| Box::new(Masks::from(masks))));
+    let own = (own, pick(&[None, Some("keys"), Some("my_own-1")]));
     let not = proptest::collection::vec(pick(&NotEnforced::ALL), 0..3);
     let us = proptest::option::of(prop_oneof![0u64..1_000_000, any::<u64>()]);
     let times = (us.clone(), us.clone(), us);
@@ -177,7 +178,8 @@ fn launched(r: Record) -> impl Strategy<Value = Record> {
     (helper, times, used, chain, output).prop_map(
         move |((pid, enforced, bset, inheritable, own, caps, started, not), times, used, chain, output)| {
             let mut r = r.clone();
-            (r.pid, r.enforced, r.bset, r.inheritable, r.own) = (pid, enforced, bset, inheritable, own.clone());
+            (r.pid, r.enforced, r.bset, r.inheritable, r.own) = (pid, enforced, bset, inheritable, own.0.clone());
+            r.profile = own.1.map(Into::into);
             (r.caps, r.caps_started, r.not_enforced) = (caps, started, not.into());
             (r.queued_us, r.started_us, r.ended_us) = times;
             (r.cpu_us, r.max_rss_kib, r.asked_by) = used;

@@ -54,6 +54,11 @@ impl Cited {
         format!("{self}: asked {}{comma}{how}", screen(asked))
     }
 
+    /// The same without a profile: an audit changes nothing of what a helper may do.
+    fn unconfined(self) -> Self {
+        Self { rule: Arc::new(Rule { profile: None, ..(*self.rule).clone() }), ..self }
+    }
+
     /// How the rule came to match; empty if by the name itself.
     pub fn how(&self) -> String {
         let because = match &self.because {
@@ -96,6 +101,7 @@ impl Verdict {
     pub fn decide(self, mode: Mode) -> Decision {
         match (self, mode) {
             (_, Mode::Off | Mode::Learn) | (Self::Default, _) => Decision::Allow(None),
+            (Self::By(cited), Mode::Audit) if cited.rule.profile.is_some() => Decision::Allow(Some(cited.unconfined())),
             (Self::By(cited), _) if cited.rule.action == Action::Allow => Decision::Allow(Some(cited)),
             (Self::By(cited), Mode::Audit) => Decision::WouldDeny(cited),
             (Self::By(cited), Mode::Enforce) => Decision::Deny(cited),

@@ -84,7 +84,9 @@ impl Line {
         let Ok(line) = std::str::from_utf8(self.typed.bytes()) else { return };
         let (before, word) = line.rsplit_once(' ').unwrap_or(("", line));
         let before: Vec<&str> = before.split_whitespace().collect();
-        let names = Names { known, ids: &|| ids.iter().copied().collect(), modules };
+        // The files are those of the target's machine.
+        let profiles = Vec::new;
+        let names = Names { known, ids: &|| ids.iter().copied().collect(), modules, profiles: &profiles };
         let all: Vec<String> =
             candidates(&definition(), &before, word, &names).into_iter().map(|candidate| candidate.word).collect();
         let mut longer = common(&all).to_owned();

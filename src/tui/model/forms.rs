@@ -127,6 +127,7 @@ impl CallForm {
             bset: mask(0)?,
             inheritable: mask(1)?,
             timeout: None,
+            profile: None,
         })
     }
 }

@@ -171,6 +171,9 @@ fn rights(page: &mut Page<'_>, r: &Record) {
     if let Some(own) = r.own.as_deref() {
         page.say("own", &format!("bset {}; inheritable {}", mask(own.bset), mask(own.inheritable)), theme.text);
     }
+    if let Some(name) = r.profile.as_deref() {
+        page.say("profile", &text::screen(name.as_bytes()), theme.text);
+    }
     match r.enforced {
         Some(Enforcement::Refused) => page.say("enforced", "neither way: nothing was started", theme.bad),
         Some(enforced) => {

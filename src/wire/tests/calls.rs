@@ -62,6 +62,7 @@ fn a_caller_may_leave_out_what_is_optional() {
         bset: None,
         inheritable: None,
         timeout: None,
+        profile: None,
     };
     assert_eq!(command("Run", json!({"path": "/bin/true", "args": null})), Command::Call(short));
     assert_eq!(command("List", json!({})), Command::Knobs(Key::ALL.to_vec()));

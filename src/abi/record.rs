@@ -21,7 +21,7 @@ use super::wire;
 
 /// How the sentence about the rule that decided begins; the rule follows.
 pub const ALLOWED: &str = "allowed by ";
-/// The same for what was not denied because the mode of the rules is audit.
+/// The same in the mode audit.
 pub const WOULD_DENY: &str = "would be denied by ";
 /// The same for what did not run.
 pub const DENIED: &str = "denied by ";
@@ -174,8 +174,7 @@ pub struct Record {
     pub inheritable: CapMask,
     /// Masks given with the call, if any.
     pub own: Option<Box<Masks>>,
-    /// The name of the profile that the helper was started with. Each of its parts was in force before exec.
-    #[serde(default)]
+    /// The profile that was in force before exec, each part of it.
     pub profile: Option<Arc<str>>,
     /// The helper's five capability sets at its end.
     pub caps: Option<Arc<CapSets>>,
@@ -197,8 +196,7 @@ pub struct Record {
     pub max_rss_kib: u64,
     /// What it wrote. Shared with the engine's store, which may drop it (it is `None` then, and the drop is counted).
     pub output: Option<Arc<Output>>,
-    /// The chain of requesters, nearest first (REQ-12). Filled in for a refusal and for a request of another process than
-    /// the engine's, else when it is first needed.
+    /// The requesters, nearest first (REQ-12): at once for a refusal or a request from outside, else when needed.
     pub chain: Box<[ChainLink]>,
     /// What is known of a helper of this machine's kernel; `None` for the requests of an engine.
     #[serde(default)]

@@ -290,7 +290,7 @@ pub const TABLE: &[Binding] = &[
     row(Context::RulesMode, &[c('o')], Action::Choose(0), "off", "choose off, at once"),
     row(Context::RulesMode, &[c('a')], Action::Choose(1), "audit", "choose audit: deny nothing, report what would be"),
     row(Context::RulesMode, &[c('e')], Action::Choose(2), "enforce", "choose to enforce for 10 minutes"),
-    row(Context::RulesMode, &[c('h')], Action::Choose(3), "", "choose to enforce for an hour"),
+    row(Context::RulesMode, &[c('h')], Action::Choose(3), "hour", "choose to enforce for an hour"),
     row(
         Context::RulesMode,
         &[c('c')],

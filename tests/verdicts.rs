@@ -580,6 +580,11 @@ fn who_is_behind_the_socket_is_told_apart() {
     let stopped = seqpacket::bound(&socket).unwrap();
     seqpacket::open(&stopped).unwrap();
     assert_eq!(within(0), Presence::Silent);
+    let (code, said) = place.order(&["status"]);
+    assert!(code == 1 && said.contains("shim: the daemon does not answer, so the compiled rules decide"), "{said}");
+    drop(stopped);
+    let (code, said) = place.order(&["status"]);
+    assert!(code == 1 && said.contains("shim: the daemon has ended without closing its socket"), "{said}");
 }
 
 #[test]

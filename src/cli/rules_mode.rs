@@ -7,7 +7,7 @@ use crate::abi::rules_mode::{Mode, ModeFor};
 use crate::control::module_tree::ModuleTree;
 use crate::control::rules::text::counted;
 use crate::control::rules::{Folders, Now, Order, OrderFile, compiled, publish, unknown_requesters};
-use crate::control::shim;
+use crate::control::shim::{self, Presence};
 use crate::policy::rules::{Fault, Rules};
 use crate::sys::linux::seqpacket;
 use crate::sys::linux::waiting::misnamed;
@@ -88,9 +88,9 @@ impl Places {
         self.shim_socket.clone().unwrap_or_else(|| PathBuf::from(shim::SOCKET))
     }
 
-    /// A daemon that is there looks at its order when somebody connects. Returns whether it is there.
-    fn wake(&self) -> bool {
-        seqpacket::listens(&self.socket())
+    /// A daemon that is there looks at its order when somebody connects.
+    fn wake(&self) {
+        let _ = seqpacket::listens(&self.socket());
     }
 }
 
@@ -196,9 +196,18 @@ pub fn status(places: &Places, answers: &Answers) -> Result<u8, u8> {
             code = 1;
         }
     }
-    answers.line(match places.wake() {
-        true => "shim: the daemon gives verdicts",
-        false => "shim: no daemon gives verdicts",
+    answers.line(match shim::behind(&places.socket()) {
+        Presence::Alive => "shim: the daemon gives verdicts",
+        Presence::Silent => {
+            code = 1;
+            "shim: the daemon does not answer, so the compiled rules decide"
+        }
+        Presence::Left => {
+            code = 1;
+            "shim: the daemon has ended without closing its socket, so the compiled rules decide"
+        }
+        Presence::Hidden => "shim: it is not known whether a daemon gives verdicts: connecting is not permitted",
+        Presence::Absent => "shim: no daemon gives verdicts",
     });
     Ok(code)
 }

@@ -13,7 +13,7 @@ mod words;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ impl Shim {
             let is_current = same(&settings, &bytes);
             (settings, is_current)
         });
-        let daemon = installed.as_ref().map(|(settings, _)| self.presence(&settings.socket));
+        let daemon = installed.as_ref().map(|(settings, _)| self.behind(&settings.socket));
         let own = Self::own();
         Ok(Status { installed, modprobe: self.modprobe()?, own, daemon })
     }
@@ -164,9 +164,9 @@ impl Shim {
         Ok(release.filter(|release| *release > Release::own()))
     }
 
-    fn presence(&self, socket: &[u8]) -> Presence {
+    fn behind(&self, socket: &[u8]) -> Presence {
         let path = self.root.join(OsStr::from_bytes(socket.strip_prefix(b"/").unwrap_or(socket)));
-        presence(&path, ANSWERS_WITHIN)
+        behind(&path)
     }
 
     /// Writes the shim, checks that the kernel would find and could execute it, and sets `kernel.modprobe` to it. An
@@ -266,6 +266,11 @@ impl Shim {
             _ => Ok(Vec::new()),
         }
     }
+}
+
+/// Who is behind a socket for verdicts.
+pub fn behind(socket: &Path) -> Presence {
+    presence(socket, ANSWERS_WITHIN)
 }
 
 fn untrusted(error: &Untrusted) -> ControlError {

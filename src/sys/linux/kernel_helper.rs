@@ -11,7 +11,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::abi::error::SysError;
-use crate::abi::profile::{Profile, Rlimit};
+use crate::abi::profile::{Calls, Profile, Rlimit};
 
 use super::confine::filter;
 use super::landlock::{Identity, identity, ruleset};
@@ -34,13 +34,13 @@ impl Ready {
     /// Makes it.
     ///
     /// # Errors
-    /// As for [`ruleset`]; that of mkdir(2) or open(2) of the cgroup.
+    /// As for [`ruleset`]; `ENOSYS` without seccomp; that of mkdir(2) or open(2) of the cgroup.
     pub fn new(profile: &Arc<Profile>) -> Result<Self, SysError> {
         let paths = profile.paths.as_ref();
         Ok(Self {
             identity: paths.map(identity).unwrap_or_default(),
             ruleset: paths.map(|paths| ruleset(paths, 0)).transpose()?,
-            filter: profile.calls.as_ref().map(|calls| bytes(&filter(calls))).unwrap_or_default(),
+            filter: profile.calls.as_ref().map(installable).transpose()?.unwrap_or_default(),
             cgroup: profile.cgroup.as_deref().map(Cgroup::new).transpose()?,
             profile: Arc::clone(profile),
         })
@@ -77,6 +77,12 @@ impl Ready {
         }
         self.profile.rlimits.iter().try_for_each(|limit| set(pid, limit))
     }
+}
+
+/// The filter, if this kernel has filters: otherwise the shim would run nothing, and only the kernel's log would say so.
+fn installable(calls: &Calls) -> Result<Vec<u8>, SysError> {
+    rustix::thread::secure_computing_mode().map_err(|_| SysError::new("seccomp", Errno::ENOSYS))?;
+    Ok(bytes(&filter(calls)))
 }
 
 /// Each instruction as it lies in memory, with its numbers in little-endian.

@@ -325,10 +325,14 @@ pub fn killed(serial: &mut Serial) {
 
 pub fn confined(_: &mut Serial) {
     const PROFILES: &str = "/etc/khelper.d/profiles.d";
-    root("allow name fs-held-* profile=held\nallow name fs-lost-* profile=lost\nallow *\n", "");
+    root(
+        "allow name fs-held-* profile=held\nallow name fs-lost-* profile=lost\nallow name fs-called-* profile=called\nallow *\n",
+        "",
+    );
     fs::create_dir_all(PROFILES).unwrap();
     let held = "capabilities = sys_module\nno_new_privs = yes\nrlimit.nofile = 64\n";
     fs::write(format!("{PROFILES}/held.profile"), held).unwrap();
+    fs::write(format!("{PROFILES}/called.profile"), "deny_calls = setns\n").unwrap();
     let mut daemon = Daemon::start();
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| module("held-w5"));
@@ -351,6 +355,11 @@ pub fn confined(_: &mut Serial) {
     assert!(!runs("lost").0);
     let why = "not run, because the profile lost does not exist or has a fault: /etc/khelper.d/rules.d/10-boot.rules:2";
     assert!(errors().contains(why), "{}", errors());
+    // A kernel without filters of system calls is named, and nothing runs without its filter.
+    let filters = fs::read_to_string("/proc/self/status").unwrap().contains("\nSeccomp:");
+    assert_eq!(runs("called").0, filters);
+    let why = "not run, because the profile called could not be applied: seccomp";
+    assert_eq!(errors().contains(why), !filters, "{}", errors());
     // Without the daemon nothing runs that must be confined.
     daemon.kill();
     assert_eq!(["held", "lost", "good"].map(|name| runs(name).0), [false, false, true]);

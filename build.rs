@@ -4,6 +4,8 @@
 //! - Relocations are packed, which saves 120 kB of the program, if that library can read them: glibc 2.36 or newer. An
 //!   older one refuses to start the program, which names `GLIBC_ABI_DT_RELR`. With `KHELPER_OLD_GLIBC=1` in the
 //!   environment they are not packed, for a program that is to run on another machine with an older glibc.
+//! - The tables for unwinding are left out of the release program, which ends at a panic and has no symbols for a backtrace:
+//!   600 kB.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,12 +27,27 @@ fn main() {
         // A linker that does not know it warns, and goes on without.
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
-    if let (Some(unwinder), Some(out)) = (unwinder(), env::var_os("OUT_DIR")) {
+    let Some(out) = env::var_os("OUT_DIR") else { return };
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        no_unwinding(Path::new(&out));
+    }
+    if let Some(unwinder) = unwinder() {
         // std asks the linker for gcc_s; this linker script is found before the shared library.
         let script = format!("GROUP ( \"{}\" )\n", unwinder.display());
         if fs::write(Path::new(&out).join("libgcc_s.so"), script).is_ok() {
             println!("cargo::rustc-link-search=native={}", Path::new(&out).display());
         }
+    }
+}
+
+/// Has the linker leave out the tables for unwinding: a linker script that is added to its own.
+fn no_unwinding(out: &Path) {
+    let script = "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame.*) *(.gcc_except_table) *(.gcc_except_table.*) } }\n\
+                  INSERT AFTER .text;\n";
+    let path = out.join("no-unwinding.ld");
+    if fs::write(&path, script).is_ok() {
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", path.display());
+        println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
     }
 }
 

@@ -12,6 +12,7 @@ mod verdict;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -63,13 +64,15 @@ pub fn main() -> ExitCode {
     cli::parse(args).map_or_else(ExitCode::from, |args| run(&args).into())
 }
 
-/// Where panics abort, the program ends as where they unwind: with code 101 and without a core. The console puts its own
-/// hook before this one.
+/// Where panics abort, the program ends as where they unwind: with code 101 and without a core. std's own hook is not
+/// called: with `RUST_BACKTRACE` set it would look for tables that the release program lacks (build.rs), and abort. The
+/// console puts its own hook before this one.
 fn end_on_panic() {
     if cfg!(panic = "abort") {
-        let shown = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            shown(info);
+        std::panic::set_hook(Box::new(|info| {
+            let thread = std::thread::current();
+            // There is nobody else to tell.
+            let _ = writeln!(io::stderr(), "\nthread '{}' {info}", thread.name().unwrap_or("?"));
             std::process::exit(101);
         }));
     }

@@ -89,6 +89,11 @@ fn a_file_that_is_no_socket_and_a_socket_of_another_program_stay() {
     drop(other);
 }
 
+/// Root's daemon without a socket of its own would take the machine's for the shim, too.
+fn shim_socket(dir: &Dir) -> Vec<std::ffi::OsString> {
+    if am_root() { vec!["--shim-socket".into(), dir.path().join("shim").into()] } else { Vec::new() }
+}
+
 #[test]
 fn the_service_managers_socket_is_used() {
     let dir = Dir::new();
@@ -120,6 +125,7 @@ fn the_service_managers_socket_is_used() {
         let own: Vec<_> = command.get_args().filter(|arg| pid.is_some() || *arg != "--socket").collect();
         bare.args(own.iter().filter(|arg| pid.is_some() || !arg.as_encoded_bytes().ends_with(b"/s")));
         bare.args(option.iter().flat_map(|option| [*option, "0"]));
+        bare.args(shim_socket(&dir));
         command = bare;
         // SAFETY: see `pass`.
         unsafe { command.pre_exec(pass) };
@@ -172,7 +178,7 @@ fn systemd_socket_activate_starts_it_at_the_first_call() {
     let mut activate = std::process::Command::new(tool);
     // The socket is the one that is passed.
     let args = serve.get_args().filter(|arg| *arg != "--socket" && !arg.as_encoded_bytes().ends_with(b"/s"));
-    activate.arg("-l").arg(&listen).arg(serve.get_program()).args(args);
+    activate.arg("-l").arg(&listen).arg(serve.get_program()).args(args).args(shim_socket(&dir));
     let mut child = activate.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
     // It says what it listens on, once it does.

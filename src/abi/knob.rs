@@ -62,24 +62,7 @@ impl fmt::Display for Key {
 }
 
 impl Key {
-    /// Every knob of every engine, by name.
-    pub const ALL: [Self; 14] = [
-        Self::Modprobe,
-        Self::Bset,
-        Self::Inheritable,
-        Self::Allow,
-        Self::Concurrent,
-        Self::Deny,
-        Self::Era,
-        Self::Gate,
-        Self::Live,
-        Self::LoopMessages,
-        Self::MaxConcurrent,
-        Self::Queued,
-        Self::Refused,
-        Self::RunningHelpers,
-    ];
-    /// The same and that of rules, which an engine without rules does not have.
+    /// Every knob, by name; an engine without rules does not have that of rules.
     pub const WITH_RULES: [Self; 15] = [
         Self::Modprobe,
         Self::Bset,
@@ -97,6 +80,18 @@ impl Key {
         Self::RulesMode,
         Self::RunningHelpers,
     ];
+    /// Every knob of every engine: the same without that of rules.
+    pub const ALL: [Self; 14] = {
+        let (mut all, mut from, mut to) = ([Self::Modprobe; 14], 0, 0);
+        while from < Self::WITH_RULES.len() {
+            if !matches!(Self::WITH_RULES[from], Self::RulesMode) {
+                all[to] = Self::WITH_RULES[from];
+                to += 1;
+            }
+            from += 1;
+        }
+        all
+    };
     /// The knobs of this machine's kernel, in the order in which they are shown.
     pub const KERNEL: [Self; 4] = [Self::Modprobe, Self::Bset, Self::Inheritable, Self::ModulesDisabled];
 

@@ -158,6 +158,5 @@ fn is_root() -> bool {
 
 /// What could not be tested is said where the test harness does not swallow it.
 fn skipped(why: &str) {
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "skipped: {why}").unwrap();
+    std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes()).unwrap();
 }

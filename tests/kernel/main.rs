@@ -17,8 +17,9 @@ use watcher::{Seen, Watcher};
 /// One at a time: every watch sees the helpers of all tests.
 static ALONE: Mutex<()> = Mutex::new(());
 
-fn note(words: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{words}");
+fn note(words: &str) {
+    // In one write: the test runner writes its own lines in between.
+    let _ = std::io::stderr().write_all(format!("{words}\n").as_bytes());
 }
 
 /// A hierarchy and a watch, or says why there are none.
@@ -28,7 +29,7 @@ fn begin() -> Option<(MutexGuard<'static, ()>, Hierarchy, Watcher)> {
     match both {
         Ok((hierarchy, watcher)) => Some((alone, hierarchy, watcher)),
         Err(why) => {
-            note(format_args!("skipped: {why}"));
+            note(&format!("skipped: {why}"));
             None
         }
     }
@@ -96,7 +97,7 @@ fn no_helper_is_missed_at_full_speed_and_every_status_and_requester_is_right() {
     let ours = of_agent(&seen, &hierarchy);
     let [requesters, uids, arguments, executed] = compare(&ours, &hierarchy.noted(), &asked);
     let cpu = costs.0.saturating_sub(before.0);
-    note(format_args!(
+    note(&format!(
         "{HELPERS} helpers, {:.0} a second: {} seen, requester {requesters}, uid {uids}, argv {arguments}; CPU {:.3} ms a helper, \
          resident {} KiB, at most {} KiB; {counts}",
         HELPERS as f64 / took.as_secs_f64(),
@@ -115,7 +116,7 @@ fn an_idle_watch_costs_next_to_nothing() {
     // Time is what is measured here; nothing waits for it.
     std::thread::sleep(Duration::from_secs(10));
     let after = watcher.costs();
-    note(format_args!("idle for 10 s: {} ms of CPU, resident {} KiB", (after.0 - before.0).as_millis(), after.1));
+    note(&format!("idle for 10 s: {} ms of CPU, resident {} KiB", (after.0 - before.0).as_millis(), after.1));
 }
 
 /// The watcher is stopped until both kinds of buffers overrun.
@@ -143,7 +144,7 @@ fn a_loss_is_told_exactly_and_every_end_still_appears() {
     let agents: Vec<&Seen> = seen.iter().filter(|seen| noted.iter().any(|(pid, _)| *pid == seen.pid)).collect();
     let [requesters, .., executed] = compare(&agents, &noted, &asked);
     let may_be_none = seen.iter().filter(|seen| seen.may_be_none).count();
-    note(format_args!(
+    note(&format!(
         "{lost} events lost, {may_be_none} ends without a known parent, {} of {} requesters known, {executed} executions; {counts}",
         requesters,
         agents.len()
@@ -241,7 +242,7 @@ fn a_process_named_kworker_adds_no_helper_and_costs_no_loss() {
     let counts = watcher.end(&mut seen, &mut lost);
     let ours = of_agent(&seen, &hierarchy);
     let [requesters, ..] = compare(&ours, &hierarchy.noted(), &asked);
-    note(format_args!("{forks} foreign forks, {:.0} a second; {counts}", forks as f64 / took.as_secs_f64()));
+    note(&format!("{forks} foreign forks, {:.0} a second; {counts}", forks as f64 / took.as_secs_f64()));
     assert!(forks > 1000);
     assert_eq!((ours.len(), seen.len(), requesters, lost), (HELPERS, HELPERS, HELPERS, 0));
     // Its forks do not even reach the buffers.
@@ -353,7 +354,7 @@ fn many_helpers_leave_memory_and_descriptors_as_they_were() {
         hierarchy.sweep();
         let fds = std::fs::read_dir(format!("/proc/{}/fd", watcher.pid())).unwrap().count();
         let (cpu, resident, most) = watcher.costs();
-        note(format_args!(
+        note(&format!(
             "{} helpers: CPU {cpu:?}, resident {resident} KiB, at most {most} KiB, {fds} descriptors",
             (part + 1) * PART
         ));

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -67,7 +66,10 @@ fn falls_asleep(pty: &Pty) -> bool {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let (Some(one), Some(other)) = (asleep(&tasks), asleep(&tasks)) else {
-            let _ = writeln!(std::io::stderr(), "skipped: the kernel does not show what a thread waits in");
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                b"skipped: the kernel does not show what a thread waits in\n",
+            );
             return false;
         };
         if one.len() > 1 && one == other {

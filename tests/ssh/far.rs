@@ -132,9 +132,7 @@ impl Far {
     /// daemon lets no other one do that.
     pub fn that_acts() -> Option<Self> {
         if !geteuid().is_root() {
-            eprintln!(
-                "skipped: an ordinary user's sshd is in a user namespace of its own: the daemon lets it only read"
-            );
+            skipped("an ordinary user's sshd is in a user namespace of its own: the daemon lets it only read");
             return None;
         }
         Self::start()

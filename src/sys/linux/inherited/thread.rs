@@ -253,10 +253,8 @@ mod tests {
                 return println!("this kernel has no I/O port permissions");
             }
             if let Err(e) = Errno::result(had) {
-                let _ = std::io::Write::write_fmt(
-                    &mut std::io::stderr(),
-                    format_args!("skipped: this process may not use I/O ports: {e}\n"),
-                );
+                let why = format!("skipped: this process may not use I/O ports: {e}\n");
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), why.as_bytes());
                 return;
             }
             assert!(child_reads_a_port(), "a child inherits the port unless it is reset");

@@ -10,7 +10,9 @@ use crate::abi::error::ControlError;
 use crate::abi::escape::screen;
 use crate::control::actor;
 use crate::control::kernel_knobs::Recorder;
-use crate::control::shim::{Presence, Refreshed, SOCKET, Shim as Machine, Status, Wanted, refreshed, removed, status};
+use crate::control::shim::{
+    Presence, Refreshed, Removed, SOCKET, Shim as Machine, Status, Wanted, refreshed, removed, status,
+};
 use crate::control::text::change::remarks;
 
 use super::exit::Verdict;
@@ -63,10 +65,13 @@ pub fn shim(args: &Shim, record: Recorder) -> u8 {
             let wanted = Wanted { socket: socket.clone(), fails_closed: *fail_closed, persist: *persist };
             install(&machine, &answers, &wanted)
         }
-        Act::Uninstall => machine.uninstall().map(|did| {
-            removed(&did).iter().for_each(|line| answers.line(line));
-            0
-        }),
+        Act::Uninstall => {
+            let mut did = Removed::default();
+            let done = machine.uninstall(&mut did);
+            did.restored.iter().flat_map(|change| remarks(change, machine.known())).for_each(|line| say(&line));
+            removed(&did, done.is_ok()).iter().for_each(|line| answers.line(line));
+            done.map(|()| 0)
+        }
         Act::Status { json } => machine.status().map(|found| {
             match json {
                 true => answers.line(&object(&found)),

@@ -179,7 +179,10 @@ impl Shim {
         let (before, own, old) = (self.modprobe()?, Self::own(), self.file()?);
         let (modprobe, kept) = match old.as_deref().and_then(program::settings) {
             Some(settings) if before == own => (settings.modprobe, settings.kept),
-            None if before == own => return Err(words::lost(&own, old.as_deref().and_then(program::release))),
+            None if before == own => {
+                let there = old.as_deref().map(|bytes| words::unreadable(program::release(bytes)));
+                return Err(words::lost(&own, there.as_deref().unwrap_or("no shim is there")));
+            }
             _ => (before, false),
         };
         if modprobe.is_empty() {

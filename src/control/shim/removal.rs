@@ -1,64 +1,142 @@
 //! The shim is taken away: what still has our value is put back, and the rest is named.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+
 use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::KnobValue;
 
 use super::outcome::Removed;
-use super::{Command, FILE, Release, Shim, ask, program, words};
+use super::program::Settings;
+use super::{Command, Contents, FILE, Folder, Shim, Untrusted, ask, program, untrusted, words};
+
+/// What is at the path of the shim.
+enum There {
+    Nothing,
+    Shim(Settings),
+    /// No shim that this khelper can read, or one that another user could change: what it is.
+    Other(String),
+}
 
 impl Shim {
-    /// Puts the knob and the line for the next start back, if they still name the shim, and then removes the file.
+    /// Puts the knob and the line for the next start back, if they still name the shim, and then removes the file. What it
+    /// did is in `removed`, also where it fails.
     ///
     /// # Errors
-    /// `ENOENT` if the knob names a shim whose file is lost, or that this khelper cannot read: what it replaced is not
-    /// known. `EBUSY` if a file of sysctl.d(5) would name the shim at the next start. Else as for the knob and the files;
-    /// the shim stays as long as something names it.
-    pub fn uninstall(&self) -> Result<Removed, ControlError> {
+    /// `ENOENT` if the knob names a shim whose file is lost, or that this khelper cannot read or trust: what it replaced is
+    /// not known. `EBUSY` if a file of sysctl.d(5) would name the shim at the next start. Else as for the knob and the
+    /// files; the shim stays as long as something names it.
+    pub fn uninstall(&self, removed: &mut Removed) -> Result<(), ControlError> {
         let own = Self::own();
-        let (file, before) = (self.file()?, self.modprobe()?);
-        let of: Option<Release> = file.as_deref().and_then(program::release);
-        let installed = file.as_deref().and_then(program::settings);
-        let mut removed = Removed::default();
-        if before == own {
-            let Some(settings) = &installed else { return Err(words::lost(&own, of)) };
+        let (there, before) = (self.there()?, self.modprobe()?);
+        let replaced = match &there {
+            There::Shim(settings) => Some(settings),
+            There::Nothing | There::Other(_) => None,
+        };
+        match (before == own, &there) {
             // Forced: the program that it replaced may be gone by now, which is a warning.
-            removed.restored = self.write(Self::to(settings.modprobe.clone(), true, false))?;
-        } else if installed.is_some() {
-            removed.foreign = Some(before);
-        }
-        let ours = KnobValue::Path(own.into());
-        if self.knobs.kept(Key::Modprobe).as_ref() == Some(&ours) {
-            match installed.as_ref().filter(|settings| settings.kept) {
-                Some(settings) => self.keep_again(settings.modprobe.clone())?,
-                None => drop(ask(&self.kernel, &self.actor, Command::Unpersist(vec![Key::Modprobe]))?),
+            (true, There::Shim(settings)) => {
+                removed.restored = self.write(Self::to(settings.modprobe.clone(), true, false))?;
             }
-            removed.no_longer_kept = true;
+            (true, There::Nothing) => return Err(words::lost(&own, "no shim is there")),
+            (true, There::Other(what)) => return Err(words::lost(&own, what)),
+            (false, There::Shim(settings)) if settings.modprobe == before => removed.as_before = Some(before),
+            (false, There::Shim(_)) => removed.foreign = Some(before),
+            (false, There::Nothing | There::Other(_)) => {}
         }
-        if let Some(line) = self.knobs.set_at_boot(Key::Modprobe, &ours) {
+        self.unkeep(&own, replaced, removed)?;
+        if let Some(line) = self.knobs.set_at_boot(Key::Modprobe, &KnobValue::Path(own.into())) {
             return Err(words::named_at_boot(&line));
         }
-        match (installed, file) {
-            (Some(_), _) => {
+        match there {
+            There::Shim(_) => {
                 self.remove()?;
                 removed.file = true;
             }
-            (None, file) => removed.other_file = file.is_some(),
+            There::Nothing => {}
+            There::Other(what) => removed.other_file = Some(what),
         }
-        Ok(removed)
+        removed.beside = self.tidy();
+        Ok(())
     }
 
-    /// Keeps the path that was kept before the shim.
-    fn keep_again(&self, modprobe: Vec<u8>) -> Result<(), ControlError> {
-        // The kernel has this value already, or another that is not ours to change.
-        self.knobs.keep_alone(Key::Modprobe, &KnobValue::Path(modprobe.into()))
+    /// The line of our own file for the next start.
+    fn unkeep(&self, own: &[u8], replaced: Option<&Settings>, removed: &mut Removed) -> Result<(), ControlError> {
+        match self.knobs.kept(Key::Modprobe) {
+            Some(KnobValue::Path(path)) if *path == *own => {
+                match replaced.filter(|settings| settings.kept) {
+                    // The kernel has this value already, or another that is not ours to change.
+                    Some(settings) => {
+                        let before = KnobValue::Path(settings.modprobe.clone().into());
+                        self.knobs.keep_alone(Key::Modprobe, &before)?;
+                    }
+                    None => drop(ask(&self.kernel, &self.actor, Command::Unpersist(vec![Key::Modprobe]))?),
+                }
+                removed.no_longer_kept = true;
+            }
+            Some(KnobValue::Path(path)) if replaced.is_some_and(|settings| *settings.modprobe != *path) => {
+                removed.kept_by_another = Some(path.to_vec());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// As for the folder and the file, but for a file that is not to be trusted.
+    fn there(&self) -> Result<There, ControlError> {
+        let read = Folder::open(&self.folder()).and_then(|folder| match folder {
+            Some(folder) => folder.read(OsStr::new(FILE)),
+            None => Ok(Contents::Missing),
+        });
+        Ok(match read {
+            Ok(Contents::Missing) => There::Nothing,
+            Ok(Contents::Masked) => There::Other("a link to /dev/null is there".to_owned()),
+            Ok(Contents::Bytes(bytes)) => match (program::settings(&bytes), program::release(&bytes)) {
+                (Some(settings), _) => There::Shim(settings),
+                (None, of) => There::Other(words::unreadable(of)),
+            },
+            Err(refused @ Untrusted { errno: Errno::EPERM | Errno::EFBIG | Errno::ENOTDIR, .. }) => {
+                There::Other(words::refused(&refused))
+            }
+            Err(error) => return Err(untrusted(&error)),
+        })
     }
 
     pub(super) fn remove(&self) -> Result<(), ControlError> {
-        let folder = self.folder();
-        std::fs::remove_file(folder.join(FILE)).map_err(|e| words::stays(&folder.join(FILE), &e))?;
-        // Another file of an administrator's may be in it.
-        let _ = std::fs::remove_dir(&folder);
+        let file = self.folder().join(FILE);
+        std::fs::remove_file(&file).map_err(|e| words::stays(&file, &e))?;
+        self.tidy();
         Ok(())
     }
+
+    /// Removes what an installation that was killed has left, and the folder. Returns the other files, for which it stays.
+    fn tidy(&self) -> Vec<OsString> {
+        // Nothing is removed from a folder that another user could exchange.
+        let Ok(Some(folder)) = Folder::open(&self.folder()) else { return Vec::new() };
+        let names = || {
+            folder
+                .names()
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|name| ![".", "..", FILE].map(OsStr::new).contains(&&**name))
+        };
+        for name in names().filter(|name| is_half(name)) {
+            // What stays is named.
+            let _ = std::fs::remove_file(folder.path_of(&name));
+        }
+        match std::fs::remove_dir(self.folder()) {
+            Ok(()) => Vec::new(),
+            Err(_) => names().collect(),
+        }
+    }
+}
+
+/// Whether a name is that of a shim that has not been written to its end, see `Folder::replace_program`.
+fn is_half(name: &OsStr) -> bool {
+    let rest = name.as_bytes().strip_prefix(format!(".{FILE}.").as_bytes());
+    rest.is_some_and(|rest| rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'))
 }

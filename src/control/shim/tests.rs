@@ -48,6 +48,15 @@ impl Machine {
     fn file(&self) -> PathBuf {
         self.root.path().join(&OWN[1..])
     }
+
+    fn set(&self, modprobe: &str) {
+        fs::write(self.root.path().join("proc/sys/kernel/modprobe"), format!("{modprobe}\n")).unwrap();
+    }
+
+    fn uninstall(&self) -> Result<Removed, ControlError> {
+        let mut removed = Removed::default();
+        self.shim.uninstall(&mut removed).map(|()| removed)
+    }
 }
 
 fn wanted() -> Wanted {
@@ -70,12 +79,12 @@ fn an_installed_shim_knows_what_it_replaced_and_gives_it_back() {
     assert_eq!(machine.shim.install(&Wanted { fails_closed: false, ..wanted() }).unwrap()[0].before.text(), OWN);
     let (settings, _) = machine.shim.status().unwrap().installed.unwrap();
     assert_eq!((settings.modprobe.as_slice(), settings.fails_closed), (BEFORE.as_bytes(), false));
-    let removed = machine.shim.uninstall().unwrap();
+    let removed = machine.uninstall().unwrap();
     assert_eq!((machine.knob().as_str(), removed.file, removed.foreign), (BEFORE, true, None));
     assert!(!machine.file().exists() && !machine.file().parent().unwrap().exists());
     // The two changes of the knob have an author; the upgrade changed nothing.
     assert_eq!(machine.told.lock().unwrap().len(), 2);
-    let nothing = machine.shim.uninstall().unwrap();
+    let nothing = machine.uninstall().unwrap();
     assert_eq!((nothing.file, nothing.restored.len(), machine.knob().as_str()), (false, 0, BEFORE));
 }
 
@@ -85,11 +94,11 @@ fn a_knob_that_another_has_set_is_left_alone() {
     machine.shim.install(&wanted()).unwrap();
     fs::write(machine.root.path().join("proc/sys/kernel/modprobe"), "/sbin/other\n").unwrap();
     assert!(!machine.shim.status().unwrap().is_in_force());
-    let removed = machine.shim.uninstall().unwrap();
+    let removed = machine.uninstall().unwrap();
     assert_eq!((removed.foreign.as_deref(), removed.file), (Some(&b"/sbin/other"[..]), true));
     assert_eq!(machine.knob(), "/sbin/other");
     assert_eq!(
-        super::removed(&removed)[0],
+        super::removed(&removed, true)[0],
         "kernel.modprobe is /sbin/other, which another has set: it was left as it is"
     );
 }
@@ -103,12 +112,87 @@ fn what_would_end_autoloading_is_refused() {
     fs::write(early.root.path().join("etc/initrd-release"), "").unwrap();
     assert_eq!((errno(&early), early.file().exists()), (Errno::EXDEV, false));
     let lost = Machine::new(OWN);
-    assert_eq!((errno(&lost), lost.shim.uninstall().unwrap_err().errno()), (Errno::ENOENT, Errno::ENOENT));
+    assert_eq!((errno(&lost), lost.uninstall().unwrap_err().errno()), (Errno::ENOENT, Errno::ENOENT));
     assert_eq!(lost.knob(), OWN);
     let long = Machine::new(BEFORE);
     let socket = PathBuf::from("/".repeat(108));
     assert_eq!(long.shim.install(&Wanted { socket, ..wanted() }).unwrap_err().errno(), Errno::ENAMETOOLONG);
     assert_eq!((long.knob().as_str(), long.file().exists()), (BEFORE, false));
+}
+
+#[test]
+fn what_is_in_the_place_of_the_shim_is_named_and_left() {
+    type Put = fn(&Path);
+    let places: [(&str, Put); 5] = [
+        ("the file there is no shim of khelper's", |file| fs::write(file, "#!/bin/sh\n").unwrap()),
+        ("is not a regular file", |file| fs::create_dir(file).unwrap()),
+        ("is a symbolic link", |file| std::os::unix::fs::symlink("/usr/bin/true", file).unwrap()),
+        ("a link to /dev/null is there", |file| std::os::unix::fs::symlink("/dev/null", file).unwrap()),
+        ("File too large", |file| fs::File::create(file).unwrap().set_len(1 << 21).unwrap()),
+    ];
+    for (what, put) in places {
+        let machine = Machine::new(BEFORE);
+        machine.shim.install(&wanted()).unwrap();
+        fs::remove_file(machine.file()).unwrap();
+        put(&machine.file());
+        let refused = machine.uninstall().unwrap_err();
+        assert!(refused.errno() == Errno::ENOENT && refused.to_string().contains(what), "{what}: {refused}");
+        assert_eq!(machine.knob(), OWN);
+        // As the advice says.
+        machine.set(BEFORE);
+        let removed = machine.uninstall().unwrap();
+        let last = super::removed(&removed, true).pop().unwrap();
+        assert!(last.contains(what) && last.ends_with(": it was left as it is"), "{what}: {last}");
+        assert!(fs::symlink_metadata(machine.file()).is_ok() && machine.knob() == BEFORE, "{what}");
+    }
+}
+
+#[test]
+fn a_half_of_an_installation_is_taken_away_and_nobody_is_blamed() {
+    let machine = Machine::new(BEFORE);
+    machine.shim.install(&wanted()).unwrap();
+    let folder = machine.file().parent().unwrap().to_owned();
+    // Killed before it set the knob, and another while it wrote.
+    machine.set(BEFORE);
+    fs::write(folder.join(".shim.4711-0"), "half").unwrap();
+    let removed = machine.uninstall().unwrap();
+    let wanted = [format!("kernel.modprobe is {BEFORE} already, as before the shim"), "the shim is removed".to_owned()];
+    assert_eq!(super::removed(&removed, true), wanted);
+    assert!(!folder.exists());
+    // Killed while it wrote the first one.
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join(".shim.4711-0"), "half").unwrap();
+    assert_eq!(super::removed(&machine.uninstall().unwrap(), true), ["no shim is installed"]);
+    assert!(!folder.exists());
+    // What an administrator has there stays, and is named.
+    fs::create_dir(&folder).unwrap();
+    for name in [".shim.old", "notes"] {
+        fs::write(folder.join(name), "text").unwrap();
+    }
+    let said = super::removed(&machine.uninstall().unwrap(), true).pop().unwrap();
+    assert!(said.starts_with("/usr/local/lib/khelper stays, because of what else is in it: "), "{said}");
+    assert!([".shim.old", "notes"].iter().all(|name| said.contains(name) && folder.join(name).exists()), "{said}");
+}
+
+#[test]
+fn what_was_done_is_known_where_the_rest_fails() {
+    let machine = Machine::new(BEFORE);
+    machine.shim.install(&wanted()).unwrap();
+    // The program that it stood before is gone since, and the next start would still name the shim.
+    fs::remove_file(machine.root.path().join(&BEFORE[1..])).unwrap();
+    let file = machine.root.path().join("etc/sysctl.d/50-site.conf");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, format!("kernel.modprobe = {OWN}\n")).unwrap();
+    let mut removed = Removed::default();
+    assert_eq!(machine.shim.uninstall(&mut removed).unwrap_err().errno(), Errno::EBUSY);
+    assert_eq!(super::removed(&removed, false), [format!("kernel.modprobe is {BEFORE} again")]);
+    assert!(!removed.restored[0].warnings.is_empty(), "{removed:?}");
+    // What our own file keeps and another has set is named.
+    fs::write(&file, "").unwrap();
+    fs::write(machine.root.path().join("etc/sysctl.d/zz-khelper.conf"), "kernel.modprobe = /sbin/third\n").unwrap();
+    let said = super::removed(&machine.uninstall().unwrap(), true);
+    assert!(said[1].starts_with("/sbin/third is kept for the next start, which another has set: "), "{said:?}");
+    assert_eq!(said.len(), 3);
 }
 
 /// A shim of this khelper, as another release would have written it.
@@ -157,7 +241,7 @@ fn a_newer_shim_and_another_s_file_are_left_as_they_are() {
         assert!(fs::read(machine.file()).unwrap() == newer);
     }
     // What it replaced cannot be read: it is neither taken away nor replaced.
-    let refused = machine.shim.uninstall().unwrap_err();
+    let refused = machine.uninstall().unwrap_err();
     assert!(refused.to_string().contains("khelper 99.0.0's, whose settings"), "{refused}");
     assert_eq!(machine.shim.install(&wanted()).unwrap_err().errno(), Errno::ENOENT);
     assert_eq!((machine.knob().as_str(), machine.file().exists()), (OWN, true));
@@ -168,8 +252,8 @@ fn a_newer_shim_and_another_s_file_are_left_as_they_are() {
     fs::write(machine.root.path().join("proc/sys/kernel/modprobe"), "/sbin/other\n").unwrap();
     fs::write(machine.file(), "#!/bin/sh\n").unwrap();
     assert_eq!(machine.shim.refresh().unwrap(), Refreshed::Foreign);
-    let removed = machine.shim.uninstall().unwrap();
-    assert!(removed.other_file && !removed.file);
+    let removed = machine.uninstall().unwrap();
+    assert!(removed.other_file.is_some() && !removed.file);
     assert_eq!(fs::read(machine.file()).unwrap(), b"#!/bin/sh\n");
 }
 
@@ -203,7 +287,7 @@ fn what_is_kept_for_the_next_start_is_as_it_was() {
         if foreign {
             fs::write(machine.root.path().join("proc/sys/kernel/modprobe"), "/sbin/other\n").unwrap();
         }
-        let removed = machine.shim.uninstall().unwrap();
+        let removed = machine.uninstall().unwrap();
         assert!(removed.no_longer_kept && removed.file && removed.foreign.is_some() == foreign, "{removed:?}");
         assert_eq!(machine.knob(), if foreign { "/sbin/other" } else { BEFORE });
         assert_eq!(fs::read_to_string(&file).unwrap_or_default(), before);
@@ -218,12 +302,12 @@ fn the_shim_stays_as_long_as_the_next_start_would_name_it() {
     let file = machine.root.path().join("etc/sysctl.d/50-site.conf");
     fs::create_dir(file.parent().unwrap()).unwrap();
     fs::write(&file, format!("vm.swappiness = 1\nkernel.modprobe = {OWN}\n")).unwrap();
-    let refused = machine.shim.uninstall().unwrap_err();
+    let refused = machine.uninstall().unwrap_err();
     assert_eq!((refused.errno(), machine.file().exists()), (Errno::EBUSY, true));
     assert!(refused.to_string().contains("/etc/sysctl.d/50-site.conf:2"), "{refused}");
     assert_eq!(machine.knob(), BEFORE);
     fs::write(&file, "vm.swappiness = 1\n").unwrap();
-    let removed = machine.shim.uninstall().unwrap();
+    let removed = machine.uninstall().unwrap();
     assert_eq!((removed.file, machine.file().exists()), (true, false));
     // A line of another value is another's.
     let kept = Machine::new(BEFORE);

@@ -12,22 +12,33 @@ use crate::abi::knob_value::Source;
 
 use super::outcome::{Refreshed, Removed};
 use super::program::{Release, Settings};
-use super::{Presence, Status, wrong};
+use super::{FOLDER, Presence, Status, Untrusted, wrong};
 
 fn shown(path: &Path) -> String {
     screen(path.as_os_str().as_bytes()).to_string()
 }
 
-pub(super) fn lost(own: &[u8], of: Option<Release>) -> ControlError {
-    let there = match of {
-        Some(of) => format!("the shim there is khelper {of}'s, whose settings this khelper cannot read"),
-        None => "no shim is there".to_owned(),
-    };
+/// The knob names the shim, and in its place is what `there` says.
+pub(super) fn lost(own: &[u8], there: &str) -> ControlError {
     wrong(
         Errno::ENOENT,
         format!("kernel.modprobe is {}, and {there}: what it replaced is not known", screen(own)),
         "name the program: `khelper -t kernel set kernel.modprobe=/sbin/modprobe`",
     )
+}
+
+/// A file whose settings cannot be read, of this khelper if any.
+pub(super) fn unreadable(of: Option<Release>) -> String {
+    match of {
+        Some(of) => format!("the shim there is khelper {of}'s, whose settings this khelper cannot read"),
+        None => "the file there is no shim of khelper's".to_owned(),
+    }
+}
+
+/// A file that is not to be trusted, or no file.
+pub(super) fn refused(why: &Untrusted) -> String {
+    let colon = if why.errno == Errno::EPERM { "" } else { ":" };
+    format!("{}{colon} {}", shown(&why.path), why.why)
 }
 
 pub(super) fn no_shim() -> ControlError {
@@ -160,23 +171,34 @@ pub fn refreshed(refreshed: Refreshed) -> String {
     }
 }
 
-/// What an uninstallation did, one line each.
-pub fn removed(removed: &Removed) -> Vec<String> {
+/// What an uninstallation did, one line each; `whole` if it came to its end.
+pub fn removed(removed: &Removed, whole: bool) -> Vec<String> {
     let mut lines = Vec::new();
     for change in &removed.restored {
         lines.push(format!("kernel.modprobe is {} again", change.after.text()));
     }
+    let value = |path: &[u8]| if path.is_empty() { "empty".to_owned() } else { screen(path).to_string() };
+    if let Some(before) = &removed.as_before {
+        lines.push(format!("kernel.modprobe is {} already, as before the shim", value(before)));
+    }
     if let Some(foreign) = &removed.foreign {
-        let now = if foreign.is_empty() { "empty".to_owned() } else { screen(foreign).to_string() };
-        lines.push(format!("kernel.modprobe is {now}, which another has set: it was left as it is"));
+        lines.push(format!("kernel.modprobe is {}, which another has set: it was left as it is", value(foreign)));
     }
     if removed.no_longer_kept {
         lines.push("the shim is no longer kept for the next start of the machine".to_owned());
     }
-    lines.push(match (removed.file, removed.other_file) {
-        (true, _) => "the shim is removed".to_owned(),
-        (_, true) => "the file in the place of the shim is no shim of khelper's: it was left as it is".to_owned(),
-        _ => "no shim is installed".to_owned(),
-    });
+    if let Some(kept) = &removed.kept_by_another {
+        lines.push(format!("{} is kept for the next start, which another has set: it was left as it is", value(kept)));
+    }
+    match (removed.file, &removed.other_file) {
+        (true, _) => lines.push("the shim is removed".to_owned()),
+        (_, Some(what)) => lines.push(format!("{what}: it was left as it is")),
+        (..) if whole => lines.push("no shim is installed".to_owned()),
+        (..) => {}
+    }
+    if !removed.beside.is_empty() {
+        let names: Vec<String> = removed.beside.iter().map(|name| screen(name.as_bytes()).to_string()).collect();
+        lines.push(format!("{FOLDER} stays, because of what else is in it: {}", names.join(", ")));
+    }
     lines
 }

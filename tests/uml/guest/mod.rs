@@ -105,6 +105,12 @@ pub const TESTS: &[Test] = &[
     test("what_is_kept_for_the_next_start_is_compared", "", Where::Uml, knobs::kept),
     test("a_module_is_asked_for_and_its_end_is_told", "", Where::Everywhere, knobs::requests),
     test("the_shim_stands_before_modprobe_and_is_taken_away", "", Where::Everywhere, shim::before_modprobe),
+    test(
+        "the_shim_is_taken_away_from_every_state_and_the_rest_is_named",
+        "",
+        Where::Everywhere,
+        shim::taken_away_from_every_state,
+    ),
     test("one_program_is_every_helper_and_asks_for_each", "", Where::Static, static_helper::four_kinds),
     test("what_machines_do_still_works_under_the_shipped_profiles", "", Where::Static, flows::under_profiles),
     boot("a_boot_with_the_daemon_allows_and_denies", boots::whole),

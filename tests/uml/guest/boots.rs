@@ -93,13 +93,13 @@ impl Daemon {
         let _ = fs::remove_file(NOTIFY);
         let notify = UnixDatagram::bind(NOTIFY).unwrap();
         notify.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
-        let child = command.env("NOTIFY_SOCKET", NOTIFY).spawn().unwrap();
+        let daemon = Self(command.env("NOTIFY_SOCKET", NOTIFY).spawn().unwrap());
         let mut text = [0; 4096];
         loop {
             let length =
                 notify.recv(&mut text).unwrap_or_else(|e| panic!("the daemon is not ready: {e}: {}", errors()));
             if String::from_utf8_lossy(&text[..length]).lines().any(|line| line == "READY=1") {
-                return Self(child);
+                return daemon;
             }
         }
     }

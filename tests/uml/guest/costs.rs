@@ -37,6 +37,6 @@ pub fn beside_the_bare_helper(serial: &mut Serial) {
         let with = if has_daemon { "with a verdict" } else { "without a daemon" };
         let more = [0, 1].map(|at| shim[at].saturating_sub(bare[at]));
         serial.note(&format!("{with}: least and middle {bare:?} bare, {shim:?} with the shim, {more:?} more"));
-        daemon.map(|mut daemon| daemon.kill());
+        daemon.into_iter().for_each(|mut daemon| daemon.kill());
     }
 }

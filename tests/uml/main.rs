@@ -32,7 +32,8 @@ fn main() -> ExitCode {
     match args.first().map(String::as_str) {
         Some(guest::why::ASKER) => guest::why::asker(&args[1], &args[2]),
         Some(guest::names::USER) => guest::names::user(),
-        Some(guest::flows::USES) => guest::flows::uses(),
+        Some(guest::coredump::SERVES) => guest::coredump::serves(),
+        Some(guest::flows::USES) => guest::flows::uses(&args[1]),
         Some(guest::enforced::ASKS) => guest::enforced::asks(&args[1..]),
         Some(guest::enforced::KILLS) => guest::enforced::kills(&args[1], &args[2]),
         Some(guest::rights::PID_NAMESPACE) => guest::rights::in_pid_namespace(&args[1], &args[2..]),

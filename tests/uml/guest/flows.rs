@@ -10,6 +10,7 @@ use nix::mount::{MsFlags, mount};
 use super::asking::{self, LOG, crash, ordinary, request_key};
 use super::boots::{Daemon, errors, folders, serve, until};
 use super::init::Serial;
+use super::shim::shim;
 use super::static_helper::{core_is_whole, place};
 use super::{HELPER, OWN};
 use crate::watcher::Watcher;
@@ -31,15 +32,15 @@ const PROFILES: [(&str, &str); 4] = [
 ];
 
 const RULES: &str = "\
-allow module fuse profile=nothing
+allow module fuse squashfs profile=nothing
 allow name * profile=modprobe
 allow helper /sbin/request-key profile=keys
-allow helper /usr/lib/handler profile=cores
+allow helper /usr/lib/handler /usr/lib/systemd/systemd-coredump profile=cores
 deny *
 ";
 
 /// The machine as a distribution has it.
-fn installed() {
+pub fn distribution() {
     folders(RULES);
     for folder in
         ["/etc/khelper.d/profiles.d", "/etc/modprobe.d", "/etc/request-key.d", CRASHES, "/var/log", "/usr/lib", "/bin"]
@@ -59,7 +60,7 @@ fn installed() {
     fs::write(options, "options overlay metacopy=Y\n").unwrap();
     fs::set_permissions(options, PermissionsExt::from_mode(0o600)).unwrap();
     fs::write("/etc/request-key.conf", "create user give* * /usr/bin/keyctl instantiate %k %d %S\n").unwrap();
-    place(false);
+    fs::create_dir_all("/run/khelper").unwrap();
     fs::write("/proc/sys/kernel/core_pattern", format!("|{HANDLER} core %e")).unwrap();
 }
 
@@ -83,15 +84,28 @@ fn algorithm(kind: &[u8], name: &[u8]) -> bool {
     }
 }
 
+/// A network family whose module names it, and a kind of its sockets.
+const VSOCK: (&str, i32, i32) = ("vsock", libc::AF_VSOCK, libc::SOCK_STREAM);
+/// Debian's module of the other one does not.
+const KCM: (&str, i32, i32) = ("kcm", 41, libc::SOCK_DGRAM);
+
 /// The other process, of an ordinary user: a network family and two kinds of crypto.
-pub fn uses() -> ExitCode {
+pub fn uses(name: &str) -> ExitCode {
+    let (_, family, kind) = [VSOCK, KCM].into_iter().find(|family| family.0 == name).unwrap();
     // SAFETY: integers; the socket ends with this process.
-    let socket = unsafe { libc::socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0) };
-    assert!(socket >= 0, "AF_VSOCK: {}", std::io::Error::last_os_error());
+    let socket = unsafe { libc::socket(family, kind, 0) };
+    assert!(socket >= 0, "{name}: {}", std::io::Error::last_os_error());
     assert!(algorithm(b"hash", b"blake2b-256"), "the hash is there");
     // The kind comes with its module, whether it has this algorithm or not.
     algorithm(b"skcipher", b"ecb(cipher_null)");
     ExitCode::SUCCESS
+}
+
+/// Every use, and the modules that it loads.
+fn all_uses(family: &str, modules: &[&str]) {
+    file_systems();
+    assert!(ordinary(OWN).args([USES, family]).status().unwrap().success(), "{}", errors());
+    modules.iter().for_each(|name| assert!(loaded(name), "{name}: {}", errors()));
 }
 
 /// The file systems that root mounts: one with a parameter of modprobe.d, which only root can read.
@@ -112,7 +126,7 @@ fn file_systems() {
 }
 
 /// The raw statuses of the helpers that this starts, in the order of their ends.
-fn ends(count: usize, start: impl FnOnce()) -> Vec<i32> {
+pub fn ends(count: usize, start: impl FnOnce()) -> Vec<i32> {
     let mut watcher = Watcher::start().expect("a watch as root");
     start();
     let (mut seen, mut lost) = (Vec::new(), 0);
@@ -129,15 +143,13 @@ fn key(name: &str) -> (Option<String>, Vec<i32>) {
 }
 
 pub fn under_profiles(serial: &mut Serial) {
-    installed();
-    fs::create_dir_all("/run/khelper").unwrap();
+    distribution();
+    place(false);
     // Without a daemon they run unconfined.
     assert_eq!(key("give-one"), (Some("give-one".to_owned()), vec![0]));
     let mut daemon = Daemon::of(&mut serve("enforce"));
-    file_systems();
-    assert!(ordinary(OWN).arg(USES).status().unwrap().success(), "{}", errors());
-    let modules = ["overlay", "binfmt_misc", "vsock", "blake2b", "libblake2b", "algif_skcipher", "crypto_skcipher"];
-    modules.iter().for_each(|name| assert!(loaded(name), "{name}: {}", errors()));
+    let modules = ["overlay", "binfmt_misc", VSOCK.0, "blake2b", "libblake2b", "algif_skcipher", "crypto_skcipher"];
+    all_uses(VSOCK.0, &modules);
     // Without any capability it is not loaded.
     asking::module("fuse");
     assert!(!loaded("fuse"), "the profile of its rule is not in force");
@@ -152,4 +164,28 @@ pub fn under_profiles(serial: &mut Serial) {
     until(&["-t", "daemon/kernel", "status"], " 0 helpers running");
     serial.note(&format!("{} modules, a key, a core of 4 MiB, an exit status and a signal", modules.len()));
     daemon.kill();
+}
+
+/// Debian's kernels run only modprobe through the shim, by its knob: they are built without CONFIG_STATIC_USERMODEHELPER.
+/// What they start for keys and cores goes on as before.
+pub fn on_debian(serial: &mut Serial) {
+    distribution();
+    assert_eq!(shim(&["install"]).0, Some(0));
+    let mut daemon = Daemon::of(&mut serve("enforce"));
+    let modules = ["overlay", "binfmt_misc", KCM.0, "af_alg", "algif_hash", "blake2b_generic", "algif_skcipher"];
+    all_uses(KCM.0, &modules);
+    let decided = "10-boot.rules:2 (allow name * profile=modprobe): asked fs-overlay";
+    until(&["-t", "daemon/kernel", "why", "fs-overlay"], decided);
+    // Without any capability it is not loaded.
+    asking::module("squashfs");
+    assert!(!loaded("squashfs"), "the profile of its rule is not in force");
+    assert_eq!(key("give-one"), (Some("give-one".to_owned()), vec![0]), "{}", errors());
+    assert_eq!(ends(1, || assert!(crash("whole-e7") > 0)), [7 << 8]);
+    core_is_whole("/tmp/core");
+    serial.note(&format!("{} modules under the profile; a key and a core beside them", modules.len()));
+    daemon.kill();
+    // As root without a profile: it was the profile that stopped it.
+    assert_eq!(shim(&["uninstall"]).0, Some(0));
+    asking::module("squashfs");
+    assert!(loaded("squashfs"));
 }

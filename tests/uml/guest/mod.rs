@@ -2,6 +2,7 @@
 
 pub mod asking;
 pub mod boots;
+pub mod coredump;
 pub mod costs;
 pub mod counts;
 pub mod enforced;
@@ -44,12 +45,16 @@ pub enum Where {
     Uml,
     /// In user-mode Linux with CONFIG_STATIC_USERMODEHELPER: `/sbin/usermode-helper` runs in place of every helper.
     Static,
+    /// The same, if Debian's handler of cores can be had.
+    Handler,
     /// In user-mode Linux, and as often as `--boots` says in any machine: the shim is in force before any process is.
     Boot,
     /// In user-mode Linux, in two boots that share a folder of the host.
     Twice,
     /// In virtual machines before Linux 6.12.
     Old,
+    /// In virtual machines that have modules and programs of this machine's Debian.
+    Debian,
     /// Everywhere, but only with `--record`.
     Recorded,
 }
@@ -113,6 +118,8 @@ pub const TESTS: &[Test] = &[
     ),
     test("one_program_is_every_helper_and_asks_for_each", "", Where::Static, static_helper::four_kinds),
     test("what_machines_do_still_works_under_the_shipped_profiles", "", Where::Static, flows::under_profiles),
+    test("systemd_coredump_keeps_a_core_under_the_shipped_profile", "", Where::Handler, coredump::kept),
+    test("debian_s_modules_are_loaded_under_the_shipped_profile", "", Where::Debian, flows::on_debian),
     boot("a_boot_with_the_daemon_allows_and_denies", boots::whole),
     boot("a_boot_without_a_daemon_runs_every_helper_and_says_so", boots::no_daemon),
     boot("a_boot_without_the_daemon_that_is_needed_runs_none_and_says_so", boots::closed),

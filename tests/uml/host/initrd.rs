@@ -1,6 +1,6 @@
 //! The first file system of a machine: this executable, the program, their libraries, the helper.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +15,7 @@ const FOLDERS: [&str; 10] = ["dev", "proc", "sys", "tmp", "vm", "sbin", "cg", "u
 /// The kernel looks for these two by themselves.
 const BY_DEFAULT: [&str; 2] = ["/sbin/modprobe", "/sbin/request-key"];
 
-pub fn build(to: &Path, scratch: &Path, machine: &Machine) -> Result<(), String> {
+pub fn build(to: &Path, scratch: &Path, machine: &Machine, more: &[(PathBuf, PathBuf)]) -> Result<(), String> {
     let wrong = |e: std::io::Error| format!("{}: {e}", to.display());
     let helper = scratch.join("helper");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uml/helper.c");
@@ -32,9 +32,12 @@ pub fn build(to: &Path, scratch: &Path, machine: &Machine) -> Result<(), String>
     for file in [&own, &program].into_iter().chain(&tools) {
         needed.extend(libraries(file)?);
     }
-    for library in needed {
-        archive.parents(&library);
-        archive.file(&library, &library, PROGRAM)?;
+    let mut programs: BTreeMap<PathBuf, PathBuf> =
+        needed.into_iter().map(|file: PathBuf| (file.clone(), file)).collect();
+    programs.extend(more.iter().cloned());
+    for (at, file) in programs {
+        archive.parents(&at);
+        archive.file(&at, &file, PROGRAM)?;
     }
     // The kernel looks for `/init`; the link to it is what else is started.
     archive.file(Path::new(OWN), &own, PROGRAM)?;

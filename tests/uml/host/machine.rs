@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::tree::Tree;
 use crate::guest::{FAILED, LINE, MODULES, NOTE, PASSED, RECORD, Test, Where};
 
 /// A machine that lives longer hangs, however busy this one is.
@@ -20,7 +21,7 @@ const LAST: usize = 12;
 /// What can be booted.
 pub enum Machine {
     Uml { version: String, folder: PathBuf },
-    Qemu { series: String, image: PathBuf, modules: Vec<PathBuf> },
+    Qemu { series: String, image: PathBuf, modules: Vec<PathBuf>, tree: Option<Tree> },
 }
 
 /// What pid 1 said.
@@ -46,22 +47,20 @@ impl Machine {
             Self::Uml { folder, .. } => {
                 ["kmod", "request-key", "keyctl"].map(|name| folder.join("tools").join(name)).into()
             }
-            Self::Qemu { .. } => Vec::new(),
+            Self::Qemu { tree, .. } => tree.iter().flat_map(|tree| tree.tools.clone()).collect(),
         }
     }
 
     /// Where the machine has its modules, and with them what depmod(8) made; and where they are here.
     pub fn modules(&self) -> Result<Vec<(PathBuf, PathBuf)>, String> {
-        let (folder, files) = match self {
-            Self::Uml { folder, .. } => {
-                let folder = folder.join("modules");
-                let files = files(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-                (folder, files)
+        match self {
+            Self::Uml { folder, .. } => below(&folder.join("modules")),
+            Self::Qemu { modules, tree, .. } => {
+                let mut all = tree.as_ref().map_or(Ok(Vec::new()), |tree| below(&tree.root))?;
+                all.extend(modules.iter().map(|file| (at_top(file), file.clone())));
+                Ok(all)
             }
-            Self::Qemu { modules, .. } => return Ok(modules.iter().map(|file| (at_top(file), file.clone())).collect()),
-        };
-        let below = |file: &PathBuf| file.strip_prefix(&folder).map(|path| Path::new("/").join(path)).ok();
-        Ok(files.into_iter().filter_map(|file| Some((below(&file)?, file))).collect())
+        }
     }
 
     /// Boots it for one test. `more` are words for the kernel's command line.
@@ -109,7 +108,7 @@ impl Machine {
         let mut command;
         match self {
             Self::Uml { folder, .. } => {
-                let linux = if test.place == Where::Static { "linux.static" } else { "linux" };
+                let linux = if matches!(test.place, Where::Static | Where::Handler) { "linux.static" } else { "linux" };
                 command = Command::new(folder.join(linux));
                 command.args(["mem=768M", "con=null", "con0=null,fd:2", "ssl=null", "ssl0=null,fd:1"]);
                 command.arg(format!("initrd={}", initrd.display())).args(words.split_whitespace());
@@ -137,6 +136,13 @@ impl Machine {
         command.stdin(Stdio::null()).env("TMPDIR", folder).env("HOME", folder).process_group(0);
         Ok(command)
     }
+}
+
+/// Every file of a folder that stands for `/`: where it is in the machine, and where it is here.
+fn below(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+    let files = files(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let at = |file: &PathBuf| file.strip_prefix(folder).map(|path| Path::new("/").join(path)).ok();
+    Ok(files.into_iter().filter_map(|file| Some((at(&file)?, file))).collect())
 }
 
 /// Of a virtual machine: without the folders of their kind.

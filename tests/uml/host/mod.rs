@@ -1,13 +1,15 @@
 //! The host's side: which machines there are, and which tests each of them runs.
 
 mod args;
+mod coredump;
 mod initrd;
 #[path = "../../vm/host/kernels.rs"]
 mod kernels;
 mod machine;
+mod tree;
 mod uml;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -52,22 +54,35 @@ pub fn main(args: Vec<String>) -> ExitCode {
     let mut failed = 0;
     for machine in &machines {
         let initrd = folder.path().join("initrd");
-        if let Err(why) = initrd::build(&initrd, folder.path(), machine) {
+        let handler = handler(machine, &args);
+        if let Err(why) = initrd::build(&initrd, folder.path(), machine, &handler) {
             eprintln!("tests/uml: {why}");
             return ExitCode::FAILURE;
         }
-        failed += all(machine, &initrd, &args);
+        failed += all(machine, &initrd, &args, !handler.is_empty());
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn virtual_machines(args: &Args) -> Result<Vec<Machine>, String> {
-    let kernels = kernels::get(&kernels::cache()?, &args.kernels)?;
+    let cache = kernels::cache()?;
     let machine = |kernel: kernels::Kernel| {
         let kernels::Kernel { series, image, modules } = kernel;
-        Machine::Qemu { series, image, modules }
+        let tree = tree::get(&cache, &series)?;
+        Ok(Machine::Qemu { series, image, modules, tree })
     };
-    Ok(kernels.into_iter().map(machine).collect())
+    kernels::get(&cache, &args.kernels)?.into_iter().map(machine).collect()
+}
+
+/// Debian's handler of cores, if a test of this machine needs it and it can be had.
+fn handler(machine: &Machine, args: &Args) -> Vec<(PathBuf, PathBuf)> {
+    if !chosen(machine, args).iter().any(|test| test.place == Where::Handler) {
+        return Vec::new();
+    }
+    coredump::get().unwrap_or_else(|why| {
+        eprintln!("skipped: systemd-coredump: {why}");
+        Vec::new()
+    })
 }
 
 /// The tests that are for this machine, or as many boots as are wanted.
@@ -77,7 +92,9 @@ fn chosen(machine: &Machine, args: &Args) -> Vec<&'static Test> {
         _ if args.record.is_some() => false,
         (Where::Boot, _) if args.boots.is_some() => true,
         _ if args.boots.is_some() => false,
-        (Where::Everywhere, _) | (Where::Uml | Where::Static | Where::Boot | Where::Twice, Machine::Uml { .. }) => true,
+        (Where::Everywhere, _)
+        | (Where::Uml | Where::Static | Where::Handler | Where::Boot | Where::Twice, Machine::Uml { .. }) => true,
+        (Where::Debian, Machine::Qemu { tree, .. }) => tree.is_some(),
         // Names are accepted in filters of events since Linux 6.12.
         (Where::Old, Machine::Qemu { series, .. }) => ["5.10", "6.1"].contains(&series.as_str()),
         _ => false,
@@ -104,9 +121,10 @@ fn run(machine: &Machine, initrd: &Path, test: &Test, console: bool) -> Said {
 }
 
 /// Runs every test that is for this machine. Returns how many failed.
-fn all(machine: &Machine, initrd: &Path, args: &Args) -> usize {
+fn all(machine: &Machine, initrd: &Path, args: &Args, has_handler: bool) -> usize {
     let mut failed = 0;
-    let (began, chosen) = (Instant::now(), chosen(machine, args));
+    let (began, mut chosen) = (Instant::now(), chosen(machine, args));
+    chosen.retain(|test| test.place != Where::Handler || has_handler);
     for test in &chosen {
         let began = Instant::now();
         let Said { notes, mut failure, recording } = run(machine, initrd, test, args.console);

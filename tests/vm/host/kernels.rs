@@ -172,7 +172,8 @@ fn unpack(dir: &Path, has_modules: bool) -> Result<(), String> {
     fs::remove_file(package).map_err(wrong)
 }
 
-fn run(command: &mut Command) -> Result<String, String> {
+/// Runs it to its end. Returns its output.
+pub fn run(command: &mut Command) -> Result<String, String> {
     let output = command.stderr(Stdio::piped()).output().map_err(|e| format!("{command:?}: {e}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -109,6 +109,9 @@ fn object(status: &Status) -> String {
     object.insert("modprobe".into(), text(&status.modprobe));
     object.insert("shim".into(), text(&status.own));
     object.insert("installed".into(), json!(status.installed.is_some()));
+    if let Some(what) = &status.other {
+        object.insert("in_its_place".into(), json!(what));
+    }
     if let Some((settings, is_current)) = &status.installed {
         object.insert("current".into(), json!(is_current));
         object.insert("release".into(), json!(settings.release.to_string()));

@@ -8,6 +8,7 @@ mod refresh;
 mod removal;
 #[cfg(test)]
 mod tests;
+mod there;
 mod words;
 
 use std::ffi::OsStr;
@@ -34,6 +35,7 @@ use super::command::{Command, KernelWrite, Reply};
 use super::kernel_knobs::{self, KernelKnobs, Recorder, Unwatched};
 pub use outcome::{Refreshed, Removed};
 pub use program::{Release, Settings, is_carried, program};
+use there::There;
 pub use words::{refreshed, removed, status};
 
 /// Outside of what a package manager owns: an upgrade must not remove it under a running kernel.
@@ -77,6 +79,8 @@ pub struct Wanted {
 pub struct Status {
     /// The settings of the installed file, and whether its program is the one that this khelper carries.
     pub installed: Option<(Settings, bool)>,
+    /// What is in the place of the shim and is none that this khelper can read.
+    pub other: Option<String>,
     /// `kernel.modprobe`.
     pub modprobe: Vec<u8>,
     /// The path of the shim.
@@ -128,17 +132,19 @@ impl Shim {
     /// What stands.
     ///
     /// # Errors
-    /// As for reading `kernel.modprobe`; `EPERM` if another user could change the file.
+    /// As for reading `kernel.modprobe` and the file.
     pub fn status(&self) -> Result<Status, ControlError> {
-        let installed = self.installed()?;
-        let same = |settings: &Settings, bytes: &[u8]| program(settings).is_some_and(|ours| ours == bytes);
-        let installed = installed.map(|(settings, bytes)| {
-            let is_current = same(&settings, &bytes);
-            (settings, is_current)
-        });
+        let (installed, other) = match self.there()? {
+            There::Nothing => (None, None),
+            There::Other(what) => (None, Some(what)),
+            There::Shim(settings, bytes) => {
+                let is_current = program(&settings).is_some_and(|ours| ours == bytes);
+                (Some((settings, is_current)), None)
+            }
+        };
         let daemon = installed.as_ref().map(|(settings, _)| self.behind(&settings.socket));
         let own = Self::own();
-        Ok(Status { installed, modprobe: self.modprobe()?, own, daemon })
+        Ok(Status { installed, other, modprobe: self.modprobe()?, own, daemon })
     }
 
     /// What is at the path of the shim.
@@ -148,11 +154,6 @@ impl Shim {
             Contents::Bytes(bytes) => Ok(Some(bytes)),
             Contents::Missing | Contents::Masked => Ok(None),
         }
-    }
-
-    /// The file, if it is a shim whose settings this khelper can read.
-    fn installed(&self) -> Result<Option<(Settings, Vec<u8>)>, ControlError> {
-        Ok(self.file()?.and_then(|bytes| program::settings(&bytes).map(|settings| (settings, bytes))))
     }
 
     /// The khelper that wrote the installed shim, if that is newer than this one.

@@ -3,23 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use nix::errno::Errno;
-
 use crate::abi::error::ControlError;
 use crate::abi::knob::Key;
 use crate::abi::knob_value::KnobValue;
 
 use super::outcome::Removed;
 use super::program::Settings;
-use super::{Command, Contents, FILE, Folder, Shim, Untrusted, ask, program, untrusted, words};
-
-/// What is at the path of the shim.
-enum There {
-    Nothing,
-    Shim(Settings),
-    /// No shim that this khelper can read, or one that another user could change: what it is.
-    Other(String),
-}
+use super::there::There;
+use super::{Command, FILE, Folder, Shim, ask, words};
 
 impl Shim {
     /// Puts the knob and the line for the next start back, if they still name the shim, and then removes the file. What it
@@ -33,18 +24,18 @@ impl Shim {
         let own = Self::own();
         let (there, before) = (self.there()?, self.modprobe()?);
         let replaced = match &there {
-            There::Shim(settings) => Some(settings),
+            There::Shim(settings, _) => Some(settings),
             There::Nothing | There::Other(_) => None,
         };
         match (before == own, &there) {
             // Forced: the program that it replaced may be gone by now, which is a warning.
-            (true, There::Shim(settings)) => {
+            (true, There::Shim(settings, _)) => {
                 removed.restored = self.write(Self::to(settings.modprobe.clone(), true, false))?;
             }
             (true, There::Nothing) => return Err(words::lost(&own, "no shim is there")),
             (true, There::Other(what)) => return Err(words::lost(&own, what)),
-            (false, There::Shim(settings)) if settings.modprobe == before => removed.as_before = Some(before),
-            (false, There::Shim(_)) => removed.foreign = Some(before),
+            (false, There::Shim(settings, _)) if settings.modprobe == before => removed.as_before = Some(before),
+            (false, There::Shim(..)) => removed.foreign = Some(before),
             (false, There::Nothing | There::Other(_)) => {}
         }
         self.unkeep(&own, replaced, removed)?;
@@ -52,7 +43,7 @@ impl Shim {
             return Err(words::named_at_boot(&line));
         }
         match there {
-            There::Shim(_) => {
+            There::Shim(..) => {
                 self.remove()?;
                 removed.file = true;
             }
@@ -83,27 +74,6 @@ impl Shim {
             _ => {}
         }
         Ok(())
-    }
-
-    /// # Errors
-    /// As for the folder and the file, but for a file that is not to be trusted.
-    fn there(&self) -> Result<There, ControlError> {
-        let read = Folder::open(&self.folder()).and_then(|folder| match folder {
-            Some(folder) => folder.read(OsStr::new(FILE)),
-            None => Ok(Contents::Missing),
-        });
-        Ok(match read {
-            Ok(Contents::Missing) => There::Nothing,
-            Ok(Contents::Masked) => There::Other("a link to /dev/null is there".to_owned()),
-            Ok(Contents::Bytes(bytes)) => match (program::settings(&bytes), program::release(&bytes)) {
-                (Some(settings), _) => There::Shim(settings),
-                (None, of) => There::Other(words::unreadable(of)),
-            },
-            Err(refused @ Untrusted { errno: Errno::EPERM | Errno::EFBIG | Errno::ENOTDIR, .. }) => {
-                There::Other(words::refused(&refused))
-            }
-            Err(error) => return Err(untrusted(&error)),
-        })
     }
 
     pub(super) fn remove(&self) -> Result<(), ControlError> {

@@ -138,6 +138,9 @@ fn what_is_in_the_place_of_the_shim_is_named_and_left() {
         let refused = machine.uninstall().unwrap_err();
         assert!(refused.errno() == Errno::ENOENT && refused.to_string().contains(what), "{what}: {refused}");
         assert_eq!(machine.knob(), OWN);
+        let said = status(&machine.shim.status().unwrap());
+        assert!(said[0].starts_with("no shim of this khelper's is installed: ") && said[0].contains(what), "{said:?}");
+        assert!(said[1].ends_with(": what is there decides which modules are loaded on request"), "{said:?}");
         // As the advice says.
         machine.set(BEFORE);
         let removed = machine.uninstall().unwrap();

@@ -112,12 +112,17 @@ pub(super) fn stays(path: &Path, error: &io::Error) -> ControlError {
 pub fn status(status: &Status) -> Vec<String> {
     let (own, modprobe) = (screen(&status.own), screen(&status.modprobe));
     let Some((settings, is_current)) = &status.installed else {
+        let in_its_place = status.other.as_deref();
         let knob = match (status.modprobe == status.own, status.modprobe.is_empty()) {
+            (true, _) if in_its_place.is_some() => {
+                format!("kernel.modprobe is {own}: what is there decides which modules are loaded on request")
+            }
             (true, _) => format!("kernel.modprobe is {own}, which is not there: no module is loaded on request"),
             (_, true) => "kernel.modprobe is empty: no module is loaded on request".to_owned(),
             _ => format!("kernel.modprobe is {modprobe}"),
         };
-        return vec!["no shim is installed".to_owned(), knob];
+        let none = "no shim is installed".to_owned();
+        return vec![in_its_place.map_or(none, |what| format!("no shim of this khelper's is installed: {what}")), knob];
     };
     let mut lines = vec![match status.is_in_force() {
         true => format!("in force: kernel.modprobe is {own}, which stands before {}", screen(&settings.modprobe)),

@@ -81,6 +81,20 @@ fn nothing_is_installed_outside_usr() {
     }
 }
 
+/// The package for rpm owns files alone.
+#[test]
+fn the_folders_of_khelper_go_with_the_package_for_rpm() {
+    let script = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/rpm/postun")).unwrap();
+    let line = script.lines().find(|line| line.contains("for folder in ")).unwrap().trim_end_matches("; do");
+    let removed: Vec<&str> = line.split(' ').filter(|word| word.starts_with('/')).collect();
+    for to in rpm().values() {
+        let folder = to.trim_end_matches(|c| c != '/').trim_end_matches('/');
+        let own = Path::new(folder).ancestors().filter(|folder| folder.to_str().unwrap().contains("/khelper"));
+        let places: Vec<_> = own.map(|folder| removed.iter().position(|one| Path::new(one) == folder)).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{to}: {removed:?}");
+    }
+}
+
 #[test]
 fn the_sources_are_there_and_the_scripts_can_be_read_by_a_shell() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

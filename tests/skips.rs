@@ -1,6 +1,7 @@
 //! `.ci/skips` fails for a test that was skipped and is not in the list, for each of the two runs.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const LIST: &str = "# a comment\nroot\tinherited\tthe CPU: \tCPUs\tone is enough\nuser\tinherited\tonly root\troot\twhy\n\
@@ -63,31 +64,53 @@ fn the_list_of_this_crate_is_whole() {
     assert_eq!(skips(&list, "root", ""), (0, String::new()));
 }
 
+/// Every file below a folder that ends so, with its text.
+fn texts(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
+    let (mut found, mut folders) = (Vec::new(), vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_str().unwrap().ends_with(ending) {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+/// A line of the list that no test can say any more would hide a skip that somebody adds with these words later.
+#[test]
+fn every_line_of_the_list_can_still_be_said() {
+    let list = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/may-skip")).unwrap();
+    let (tests, sources, docs) = (texts("tests", ".rs"), texts("src", ".rs"), texts("docs", ".md"));
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let (test, words) = (parts[1], parts[2].trim_end_matches([':', ' ']));
+        // What is skipped may be a variable: `NAME: why`. A document names what its commands need.
+        let why = words.split_once(": ").map_or(words, |(_, why)| why);
+        let files = if test == "khelper" { &sources } else { &tests };
+        let said = files.iter().any(|(path, text)| !path.ends_with("skips.rs") && text.contains(why))
+            || test == "documents" && docs.iter().any(|(_, text)| text.contains(&format!("*Needs {words}")));
+        assert!(said, "no test can say `{words}` any more: {line}");
+    }
+}
+
 /// The test runner shows what `eprintln!` writes only if the test fails: nobody would see that it was skipped. And it writes
 /// its own lines between the pieces that `writeln!` writes: `.ci/skips` would not know the reason.
 #[test]
 fn a_skipped_test_says_so_to_the_handle_in_one_write() {
-    fn check(folder: &std::path::Path) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                // Has no such runner.
-                if !path.ends_with("tests/uml") {
-                    check(&path);
-                }
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let lines: Vec<&str> = text.lines().collect();
-                let says = |line: &str| line.contains(concat!("\"", "skipped: "));
-                for place in (0..lines.len()).filter(|place| says(lines[*place])) {
-                    let near = lines[place.saturating_sub(2)..=place].concat();
-                    let pieces =
-                        ["println!(", "writeln!(", "write_fmt(", "format_args!("].iter().any(|by| near.contains(by));
-                    assert!(!pieces, "{}:{}: use `write_all`, as common::skipped does", path.display(), place + 1);
-                }
-            }
+    // tests/uml has no such runner.
+    let files = texts("tests", ".rs").into_iter().chain(texts("src", ".rs"));
+    for (path, text) in files.filter(|(path, _)| !path.to_str().unwrap().contains("tests/uml/")) {
+        let lines: Vec<&str> = text.lines().collect();
+        let says = |line: &str| line.contains(concat!("\"", "skipped: "));
+        for place in (0..lines.len()).filter(|place| says(lines[*place])) {
+            let near = lines[place.saturating_sub(2)..=place].concat();
+            let pieces = ["println!(", "writeln!(", "write_fmt(", "format_args!("].iter().any(|by| near.contains(by));
+            assert!(!pieces, "{}:{}: use `write_all`, as common::skipped does", path.display(), place + 1);
         }
     }
-    check(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")));
-    check(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
 }

@@ -32,6 +32,9 @@ const LISTS: u16 = 20;
 /// The names that begin with what is typed, below the field.
 fn names(sheet: &mut Sheet, model: &Model) {
     let theme = &model.theme;
+    if let Some(host) = model.link.info.host().filter(|_| model.rows >= LISTS) {
+        return sheet.below_at(14, &format!("no completion: the modules of {host} are not known here"), theme.dim);
+    }
     let Some(Offered { names, choice, found }) = model.modules.offered(&model.module.name) else { return };
     let most = if model.rows < LISTS { 1 } else { usize::from(model.rows / 6) };
     // The chosen one is always among those that are shown.

@@ -18,7 +18,8 @@ pub(super) fn search(model: &mut Model) -> Option<Effect> {
     } else {
         None
     };
-    let Some(wanted) = wanted else {
+    // The index and the configuration that can be read here are those of this machine.
+    let Some(wanted) = wanted.filter(|_| model.link.info.host().is_none()) else {
         model.modules.found = None;
         return None;
     };

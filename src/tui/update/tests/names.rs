@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::control::modules::{Candidate, Found, NameKind};
+use crate::control::target::TargetKind;
 use crate::tui::testing::render::{cursor, screen};
 
 /// The searches among the effects.
@@ -87,6 +88,23 @@ fn files_that_cannot_be_read_are_said_and_hostile_names_are_escaped() {
     let none = Found { typed: b"x".to_vec(), trouble, ..Found::default() };
     update(&mut m, Msg::Modules(Box::new(none)));
     assert!(screen(&m).contains("no completion: /lib/modules/6.6/modules.dep"), "{}", screen(&m));
+}
+
+/// What this machine has says nothing about another one.
+#[test]
+fn the_modules_of_another_machine_are_not_those_of_this_one() {
+    let mut m = model();
+    m.link.info.kind = TargetKind::Daemon;
+    m.link.info.name = "ssh://op@web1".into();
+    assert!(searches(&key(&mut m, KeyCode::Char('m'))).is_empty());
+    type_in(&mut m, "nf");
+    assert!(m.modules.found.is_none() && !m.modules.asked);
+    let shown = screen(&m);
+    assert!(shown.contains("no completion: the modules of web1 are not known here"), "{shown}");
+    assert!(!shown.contains("stands for"), "{shown}");
+    m.dialogs.clear();
+    type_in(&mut m, ":request nf");
+    assert!(searches(&key(&mut m, KeyCode::Tab)).is_empty());
 }
 
 #[test]

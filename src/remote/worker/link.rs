@@ -104,6 +104,8 @@ impl Worker {
         let far = self.address.is_far();
         if let Some(words) = self.retry.as_mut().and_then(|retry| retry.later(far, now)) {
             self.shared.lost(&words);
+            // The watches that wait for the connection: their readers show when it is tried again.
+            self.follows.iter().for_each(|follow| follow.feed.poke());
         }
     }
 

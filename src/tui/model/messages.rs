@@ -69,6 +69,11 @@ impl Model {
         self.tell(Some(About::Connection), mood, text);
     }
 
+    /// Whether a message about the connection is shown or waits.
+    pub fn talks_of_connection(&self) -> bool {
+        self.status.iter().chain(&self.waiting_messages).any(|one| one.about == Some(About::Connection))
+    }
+
     fn tell(&mut self, about: Option<About>, mood: Severity, text: impl Into<String>) {
         let text = screen_again(&text.into());
         let new = Status { mood, text, depth: self.dialogs.len(), about, drawn: false, seen: false };

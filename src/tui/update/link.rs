@@ -11,6 +11,8 @@ pub(super) fn changed(model: &mut Model, info: TargetInfo) {
     let info = &model.link.info;
     let name = object(info);
     let (mood, text) = match (before.lost(), info.lost()) {
+        // Another attempt has failed: what the operator has dismissed stays away.
+        (Some(_), Some(_)) if !model.talks_of_connection() => return,
         (_, Some(why)) => (Severity::Bad, format!("lost the connection to {name}: {why}; the screen shows old state")),
         (_, None) if before.run != info.run => {
             model.link.seen = false;

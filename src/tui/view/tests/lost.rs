@@ -38,6 +38,25 @@ fn its_last_state_is_muted_with_its_time_and_the_cursor_stays() {
 }
 
 #[test]
+fn the_message_follows_the_attempts_until_it_is_dismissed() {
+    let mut model = lost(120, 40, Theme::ansi());
+    let fails = |model: &mut Model, why: &str| {
+        let link = LinkState::Lost { why: why.into() };
+        let info = crate::control::target::TargetInfo { link, ..model.link.info.clone() };
+        update(model, Msg::Target(Box::new(info)));
+    };
+    fails(&mut model, "it closed the connection; tries again after 3 s");
+    assert!(screen(&model).contains("tries again after 3 s"), "{}", screen(&model));
+    fails(&mut model, "it closed the connection; tries again after 6 s");
+    let shown = screen(&model);
+    assert!(shown.contains("tries again after 6 s") && !shown.contains("after 3 s"), "{shown}");
+    assert!(model.waiting_messages.is_empty());
+    keys(&mut model, "⎋");
+    fails(&mut model, "it closed the connection; tries again after 12 s");
+    assert!(model.status.is_none() && !screen(&model).contains("tries again"), "{}", screen(&model));
+}
+
+#[test]
 fn what_is_typed_stays_in_its_dialog() {
     for (keys_, typed) in [("mfoo", "> name        foo"), ("c/bin/x", "> path        /bin/x")] {
         let mut model = lost(80, 24, Theme::ansi());

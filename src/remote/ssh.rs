@@ -141,10 +141,16 @@ impl Ssh {
                 format!("khelper cannot be run on {host}{because}"),
                 "install it there, in a folder of the PATH that ssh gives".to_owned(),
             ),
+            // sudo has no exit code of its own for it.
+            Some(1) if self.way.sudo && said.ends_with("khelper: command not found") => (
+                Errno::ENOENT,
+                format!("khelper cannot be run on {host}{because}"),
+                "install it there, in a folder of secure_path of sudoers(5)".to_owned(),
+            ),
             Some(1) if self.way.sudo => (
                 Errno::EPERM,
                 format!("sudo on {host} refuses{because}"),
-                format!("allow `{}` there in sudoers(5), with NOPASSWD", &REMOTE_AS_ROOT["sudo -n ".len()..]),
+                format!("allow `{REMOTE}` there in sudoers(5), with NOPASSWD and without requiretty"),
             ),
             Some(77) => {
                 (Errno::EPERM, format!("{host}{because}"), "log in as a user who may, or use --sudo".to_owned())
@@ -204,11 +210,15 @@ pub(super) fn not_started(error: &io::Error) -> ControlError {
     ControlError::Unreached(ParseError::with(errno, format!("cannot start ssh: {words}"), advice))
 }
 
-/// The last two lines that are not empty, escaped; what khelper says there, alone: what comes before is a banner.
+/// The last two lines that are not empty, escaped, as a part of a sentence; what khelper says there, alone: what comes
+/// before is a banner.
 fn last_words(said: &[u8]) -> String {
     let lines = said.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
-    let shown = |line: &[u8]| screen(&line[line.len().saturating_sub(300)..]);
+    let shown = |line: &[u8]| {
+        let line = &line[line.len().saturating_sub(300)..];
+        screen(line.strip_suffix(b".").unwrap_or(line))
+    };
     match lines.last().and_then(|last| last.strip_prefix(b"khelper: ")) {
         Some(said) => shown(said),
         None => lines[lines.len().saturating_sub(2)..].iter().map(|line| shown(line)).collect::<Vec<_>>().join("; "),
@@ -243,6 +253,10 @@ mod tests {
         assert_eq!(last_words(b""), "");
         assert_eq!(last_words(b"one\r\ntwo\n\n  \nthree\x1b[2J\n"), "two; three\\x1b[2J");
         assert_eq!(last_words(b"banner\nkhelper: no daemon\n"), "no daemon");
+        assert_eq!(
+            last_words(b"Connection to web1 closed by remote host.\r\n"),
+            "Connection to web1 closed by remote host"
+        );
         assert_eq!(last_words(&[b'x'; 5000]).len(), 300);
     }
 
@@ -265,6 +279,11 @@ mod tests {
                 .starts_with("khelper cannot be run on web1: khelper: not found")
         );
         assert!(far(Some(1), true, "sudo: a password is required").contains("(EPERM); allow `khelper bridge` there"));
+        assert!(
+            far(Some(1), true, "sudo: khelper: command not found").starts_with(
+                "khelper cannot be run on web1: sudo: khelper: command not found (ENOENT); install it there"
+            )
+        );
         assert!(far(Some(69), false, "no daemon at /s").starts_with("web1: no daemon at /s (ECONNREFUSED)"));
         assert!(far(Some(77), false, "no").contains("(EPERM); log in as a user who may"));
         for (code, sudo) in [(Some(0), false), (Some(1), false), (None, true)] {

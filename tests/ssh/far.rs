@@ -2,13 +2,14 @@
 //! down every command line that it is given.
 //!
 //! Each connection has an sshd of its own (`sshd -i`), so that no port is chosen before it is bound, and the test can end
-//! or stop a connection. It runs in a mount namespace with a password file of the test's own; nothing of this machine's
-//! ssh is read or written.
+//! or stop a connection. It runs in a mount namespace with a password file of the test's own, and with a sudoers file of
+//! the test's own if there is one; nothing of this machine's ssh and sudo is read or written.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use khelper::control::{self, Reply};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::unistd::{Pid, getegid, geteuid};
 
 use crate::daemon::Daemon;
@@ -24,6 +25,9 @@ use crate::program::write_program;
 
 const SSHD: &str = "/usr/sbin/sshd";
 const SSH: &str = "/usr/bin/ssh";
+const SUDO: &str = "/usr/bin/sudo";
+/// The user who logs in, if that is not the user of the test.
+const OTHER: u32 = 54_321;
 
 /// The connections, and whether new ones are taken.
 struct Door {
@@ -45,10 +49,13 @@ pub fn script(path: &Path, text: &str) {
     fs::rename(new, path).unwrap();
 }
 
-/// A command in a mount namespace in which the password file is another one.
+/// A command in a mount namespace in which the password file and others are those of the folder.
 fn enter(folder: &Path, command: &str) -> Command {
     let mut enter = Command::new("unshare");
-    let bind = format!("mount --bind {}/passwd /etc/passwd", folder.display());
+    let files = ["passwd", "group", "shadow", "sudoers"].map(|name| (name, folder.join(name)));
+    let files = files.iter().filter(|(_, path)| path.exists());
+    let binds = files.map(|(name, path)| format!("mount --bind {} /etc/{name}", path.display()));
+    let bind = binds.collect::<Vec<_>>().join(" && ");
     let script = if geteuid().is_root() {
         enter.arg("-m");
         format!("mount -t tmpfs none /run && mkdir -m 755 /run/sshd && {bind} && exec {command}")
@@ -63,21 +70,49 @@ fn enter(folder: &Path, command: &str) -> Command {
 impl Far {
     /// Starts the daemon and the sshd; `None`, with the reason on stderr, if this user cannot.
     pub fn start() -> Option<Self> {
+        if !has(&[(SSHD, "openssh-server"), (SSH, "openssh-client")]) {
+            return None;
+        }
+        Self::log_in(geteuid().as_raw(), getegid().as_raw(), |_| ())
+    }
+
+    /// The same for a user who is neither root nor the daemon's, and who may become root with the sudo(8) of this machine
+    /// if these rules of sudoers(5) allow it. In them BIN is the folder that khelper is in.
+    pub fn with_sudo(rules: &str) -> Option<Self> {
+        if !geteuid().is_root() {
+            skipped("only root can give a user a sudo of its own");
+            return None;
+        }
+        if !has(&[(SSHD, "openssh-server"), (SSH, "openssh-client"), (SUDO, "sudo")]) {
+            return None;
+        }
+        Self::log_in(OTHER, OTHER, |folder| {
+            let path = |name: &str| folder.join(name);
+            fs::write(path("group"), format!("root:x:0:\ntester:x:{OTHER}:\n")).unwrap();
+            fs::write(path("shadow"), "root:*:19000::::::\ntester:*:19000::::::\n").unwrap();
+            let bin = path("bin");
+            fs::write(path("sudoers"), rules.replace("BIN", bin.to_str().unwrap()) + "\n").unwrap();
+            fs::set_permissions(path("sudoers"), Permissions::from_mode(0o440)).unwrap();
+            std::os::unix::fs::symlink(SUDO, bin.join("sudo")).unwrap();
+            // The user may neither write there nor reach the program in the build folder. A socket has rights of its own.
+            fs::set_permissions(folder.parent().unwrap(), Permissions::from_mode(0o711)).unwrap();
+            fs::set_permissions(path("log"), Permissions::from_mode(0o666)).unwrap();
+            let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_khelper")).arg(path("program")).status();
+            assert!(copied.unwrap().success());
+        })
+    }
+
+    fn log_in(uid: u32, gid: u32, prepare: impl Fn(&Path)) -> Option<Self> {
         let daemon = Daemon::start();
         let folder = daemon.folder().join("f");
         fs::create_dir_all(folder.join("bin")).unwrap();
         let path = |name: &str| folder.join(name);
-        let (uid, gid, shell) = (geteuid(), getegid(), path("shell"));
-        let user = format!("tester:x:{uid}:{gid}::/:{}\n", shell.display());
-        fs::write(path("passwd"), user + "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n").unwrap();
+        let shell = path("shell");
+        let users = format!("root:x:0:0::/:/bin/sh\ntester:x:{uid}:{gid}::/:{}\n", shell.display());
+        fs::write(path("passwd"), users + "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n").unwrap();
         script(&shell, &format!("printf '%s\\n' \"$*\" >> {}\nexec /bin/sh \"$@\"", path("log").display()));
         fs::write(path("log"), "").unwrap();
-        for program in [SSHD, SSH] {
-            if !Path::new(program).exists() {
-                skipped(&format!("no {program}: install openssh-server and openssh-client"));
-                return None;
-            }
-        }
+        prepare(&folder);
         let tried = enter(&folder, "true").stdin(Stdio::null()).output().unwrap();
         if !tried.status.success() {
             skipped(&format!("no mount namespace: {}", String::from_utf8_lossy(&tried.stderr)));
@@ -124,7 +159,9 @@ impl Far {
 
     /// khelper is in the PATH there; it asks the test's daemon.
     pub fn installs(&self) {
-        let text = format!("exec {} \"$@\" --socket {}", env!("CARGO_BIN_EXE_khelper"), self.daemon.socket().display());
+        let copy = self.path("program");
+        let program = if copy.exists() { copy } else { env!("CARGO_BIN_EXE_khelper").into() };
+        let text = format!("exec {} \"$@\" --socket {}", program.display(), self.daemon.socket().display());
         script(&self.path("bin/khelper"), &text);
     }
 
@@ -243,8 +280,20 @@ impl Near {
         let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
         command.args(args).env("PATH", self.path()).stdin(Stdio::null());
         command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("XDG_RUNTIME_DIR").env_remove("DISPLAY");
+        // A script ignores SIGINT in its background; the command must not inherit that.
+        // SAFETY: the closure calls only sigaction(2), which is async-signal-safe.
+        unsafe { command.pre_exec(|| signal(Signal::SIGINT, SigHandler::SigDfl).map(drop).map_err(Into::into)) };
         command
     }
+}
+
+/// Whether these programs are there; says which one is not, and the package that has it.
+fn has(programs: &[(&str, &str)]) -> bool {
+    let missing = programs.iter().find(|(program, _)| !Path::new(program).exists());
+    if let Some((program, package)) = missing {
+        skipped(&format!("no {program}: install {package}"));
+    }
+    missing.is_none()
 }
 
 fn skipped(why: &str) {

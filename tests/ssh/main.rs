@@ -13,6 +13,7 @@ mod program;
 mod pty;
 #[path = "../common/ran.rs"]
 mod ran;
+mod sudo;
 mod verbs;
 
 use std::process::Command;

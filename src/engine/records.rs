@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bus::Subscription;
 use super::handle::Engine;
-use super::registry::ended::Kept;
+use super::registry::kept::Kept;
 use crate::abi::actor::{Actor, ChainLink, Origin};
 use crate::abi::event::EventKinds;
 use crate::abi::record::Record;

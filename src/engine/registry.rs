@@ -1,7 +1,8 @@
 //! The registry: live requests, the newest 10,000 records, totals and events. Only `snapshot` takes other locks under
 //! the registry's lock.
 
-pub(super) mod ended;
+mod ended;
+pub(super) mod kept;
 mod lookup;
 
 use std::collections::{BTreeMap, VecDeque};

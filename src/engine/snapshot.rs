@@ -6,7 +6,7 @@ use crate::policy::limit::ceiling;
 
 use super::handle::Engine;
 use super::inner::Inner;
-use super::registry::ended::Kept;
+use super::registry::kept::Kept;
 
 /// The most live requests in a snapshot; `live_total` counts them all.
 const RUNNING_SHOWN: usize = 256;

@@ -2,15 +2,13 @@
 //! their numbers, times and names, and in little else.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use crate::abi::actor::{Actor, ChainLink};
-use crate::abi::record::{Output, Record};
-use crate::abi::time::Micros;
+use crate::abi::record::Record;
 
-/// How many different forms are compared with a record.
+use super::kept::{Group, Kept, Own};
+
+/// How many different forms are compared with a record, and how many groups.
 const FORMS: usize = 8;
 
 /// The ended records, oldest first.
@@ -19,48 +17,14 @@ pub(in crate::engine) struct Ended {
     most: usize,
     /// Forms of records, the last found first. Without output, which has its budget.
     forms: VecDeque<Arc<Record>>,
-    /// The name in the last record.
-    name: Option<Arc<[u8]>>,
-}
-
-/// An ended record.
-#[derive(Clone)]
-pub(in crate::engine) enum Kept {
-    Whole(Arc<Record>),
-    Like(Arc<Record>, Own),
-}
-
-/// What a record does not have in common with others of its form.
-#[derive(Clone)]
-pub(in crate::engine) struct Own {
-    id: u64,
-    asked_by: Option<NonZeroU64>,
-    wall: SystemTime,
-    at: Micros,
-    module: Option<Arc<[u8]>>,
-    actor: Arc<Actor>,
-    output: Option<Arc<Output>>,
-    words: Option<Box<Words>>,
-    pid: Option<i32>,
-    /// In microseconds or KiB; the largest number stands for none, and for more.
-    queued: u32,
-    started: u32,
-    ended: u32,
-    cpu: u32,
-    max_rss: u32,
-}
-
-/// The reason and the chain of requesters, where they are not those of the form.
-#[derive(Clone)]
-struct Words {
-    said: Option<Box<str>>,
-    chain: Box<[ChainLink]>,
+    /// The groups of the last records, the newest first.
+    groups: VecDeque<Arc<Group>>,
 }
 
 impl Ended {
     /// Room for this many records.
     pub(super) fn new(most: usize) -> Self {
-        Self { all: VecDeque::new(), most, forms: VecDeque::new(), name: None }
+        Self { all: VecDeque::new(), most, forms: VecDeque::new(), groups: VecDeque::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -80,22 +44,40 @@ impl Ended {
     /// Adds the newest.
     pub(super) fn push(&mut self, record: Arc<Record>) {
         if self.all.len() == self.all.capacity() {
-            // Never more than will be used: the list is a megabyte in the end.
+            // Never more than will be used: the list is half a megabyte in the end.
             self.all.reserve_exact(self.all.len().max(16).min(self.most - self.all.len().min(self.most)));
         }
-        let like = |form: &Arc<Record>| Some((form.clone(), Own::of(&record, form, &self.name)?));
-        let kept = match self.forms.iter().find_map(like) {
-            Some((form, own)) => {
-                self.name.clone_from(&own.module);
-                Kept::Like(form, own)
-            }
+        let kept = match self.in_group(&record).or_else(|| self.in_new_group(&record)) {
+            Some(kept) => kept,
             None => {
-                self.forms.truncate(FORMS - 1);
-                self.forms.push_front(Arc::new(Record { output: None, ..(*record).clone() }));
+                let form = Arc::new(Record { output: None, ..(*record).clone() });
+                put_first(&mut self.forms, form);
                 Kept::Whole(record)
             }
         };
         self.all.push_back(kept);
+    }
+
+    /// The record as one of a group of the last records.
+    fn in_group(&self, record: &Record) -> Option<Kept> {
+        self.groups.iter().find_map(|group| {
+            let own = Own::of(record, group)?;
+            Some(Kept::Like(group.clone(), own))
+        })
+    }
+
+    /// The record as the first of a new group of its form.
+    fn in_new_group(&mut self, record: &Record) -> Option<Kept> {
+        let mut names =
+            self.groups.iter().map(|group| group.module()).chain(self.forms.iter().map(|form| &form.module));
+        let shared = names.find(|name| **name == record.module);
+        let first_of = |form: &Arc<Record>| {
+            let group = Group::first(record, form, shared.unwrap_or(&record.module));
+            Some((Own::of(record, &group)?, Arc::new(group)))
+        };
+        let (own, group) = self.forms.iter().find_map(first_of)?;
+        put_first(&mut self.groups, group.clone());
+        Some(Kept::Like(group, own))
     }
 
     pub(super) fn pop_oldest(&mut self) {
@@ -106,133 +88,34 @@ impl Ended {
     pub(super) fn drop_output(&mut self, place: usize) -> usize {
         let output = match self.all.get_mut(place) {
             None => None,
-            Some(Kept::Like(_, own)) => own.output.take(),
+            Some(Kept::Like(_, own)) => own.take_output(),
             Some(Kept::Whole(record)) => Arc::make_mut(record).output.take(),
         };
         output.map_or(0, |output| output.bytes())
     }
 }
 
-impl Kept {
-    pub(in crate::engine) fn id(&self) -> u64 {
-        match self {
-            Self::Whole(record) => record.id,
-            Self::Like(_, own) => own.id,
-        }
-    }
-
-    pub(in crate::engine) fn asked_by(&self) -> Option<u64> {
-        match self {
-            Self::Whole(record) => record.asked_by,
-            Self::Like(_, own) => own.asked_by.map(NonZeroU64::get),
-        }
-    }
-
-    /// The record, whole.
-    pub(in crate::engine) fn record(&self) -> Arc<Record> {
-        match self {
-            Self::Whole(record) => record.clone(),
-            Self::Like(form, own) => Arc::new(own.filled(form)),
-        }
-    }
-}
-
-impl Own {
-    /// What is left of the record without the form; `None` if the two together are not exactly the record.
-    /// `name` is what it may share, if it is its own.
-    fn of(record: &Record, form: &Record, name: &Option<Arc<[u8]>>) -> Option<Self> {
-        let end = |r: &Record| (r.kind, r.outcome, r.stage, r.status, r.result);
-        if end(record) != end(form) {
-            return None;
-        }
-        let short = |number: Option<u64>| number.and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX);
-        let of_form = record.said == form.said && record.chain == form.chain;
-        let words = || Box::new(Words { said: record.said.clone(), chain: record.chain.clone() });
-        let own = Self {
-            id: record.id,
-            asked_by: record.asked_by.and_then(NonZeroU64::new),
-            wall: record.wall,
-            at: record.at,
-            module: [&form.module, name]
-                .into_iter()
-                .find(|name| **name == record.module)
-                .unwrap_or(&record.module)
-                .clone(),
-            actor: record.actor.clone(),
-            output: record.output.clone(),
-            words: (!of_form).then(words),
-            pid: record.pid,
-            queued: short(record.queued_us),
-            started: short(record.started_us),
-            ended: short(record.ended_us),
-            cpu: short(Some(record.cpu_us)),
-            max_rss: short(Some(record.max_rss_kib)),
-        };
-        (own.filled(form) == *record).then_some(own)
-    }
-
-    /// The form, filled in.
-    fn filled(&self, form: &Record) -> Record {
-        let long = |number: u32| (number != u32::MAX).then_some(u64::from(number));
-        let (said, chain) = match &self.words {
-            None => (form.said.clone(), form.chain.clone()),
-            Some(words) => (words.said.clone(), words.chain.clone()),
-        };
-        Record {
-            id: self.id,
-            kind: form.kind,
-            module: self.module.clone(),
-            path: form.path.clone(),
-            args: form.args.clone(),
-            env: form.env.clone(),
-            wait: form.wait,
-            actor: self.actor.clone(),
-            asked_by: self.asked_by.map(NonZeroU64::get),
-            wall: self.wall,
-            at: self.at,
-            state: form.state,
-            outcome: form.outcome,
-            stage: form.stage,
-            errno: form.errno,
-            said,
-            result: form.result,
-            status: form.status,
-            abandoned: form.abandoned,
-            timed_out: form.timed_out,
-            enforced: form.enforced,
-            bset: form.bset,
-            inheritable: form.inheritable,
-            own: form.own.clone(),
-            profile: form.profile.clone(),
-            caps: form.caps.clone(),
-            caps_started: form.caps_started.clone(),
-            not_enforced: form.not_enforced.clone(),
-            pid: self.pid,
-            queued_us: long(self.queued),
-            started_us: long(self.started),
-            ended_us: long(self.ended),
-            cpu_us: u64::from(self.cpu),
-            max_rss_kib: u64::from(self.max_rss),
-            output: self.output.clone(),
-            chain,
-            kernel: form.kernel.clone(),
-        }
-    }
+/// Puts one into a list of the last ones.
+fn put_first<T>(list: &mut VecDeque<T>, one: T) {
+    list.truncate(FORMS - 1);
+    list.push_front(one);
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use std::time::{Duration, SystemTime};
+
     use super::*;
-    use crate::abi::actor::Origin;
-    use crate::abi::record::{Kind, Outcome, State};
+    use crate::abi::actor::{Actor, ChainLink, Origin};
+    use crate::abi::record::{Kind, Outcome, Output, State};
     use crate::abi::wait::{WaitMode, WaitStatus};
 
     /// The record of a module request, with this number of output bytes.
     fn record(id: u64, name: &[u8], output: usize) -> Record {
         let actor = Arc::new(Actor::new(Origin::Outside, 7 + id as i32 % 3, 0, 0, b"test"));
-        let when = SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(id * 1_001);
+        let when = SystemTime::UNIX_EPOCH + Duration::from_nanos(id * 1_001);
         let mut record = Record::new(Kind::Module, WaitMode::PROC, actor, (when, id * 9));
         (record.id, record.module, record.path) = (id, Some(name.into()), b"/sbin/modprobe"[..].into());
         (record.state, record.outcome) = (State::Ended, Outcome::Exited);
@@ -247,8 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_a_burst_takes_a_third() {
-        assert!(size_of::<Kept>() * 3 <= size_of::<Record>() + 40, "{} {}", size_of::<Kept>(), size_of::<Record>());
+    fn a_record_of_a_burst_takes_a_sixth() {
+        assert!(size_of::<Kept>() <= 56 && size_of::<Group>() <= 64, "{} {}", size_of::<Kept>(), size_of::<Group>());
         let mut ended = Ended::new(100);
         for id in 1..=100 {
             let mut one = record(id, format!("m{}", id % 7).as_bytes(), 0);
@@ -260,12 +143,35 @@ mod tests {
         }
         assert_eq!((ended.newest().filter(|kept| is_whole(kept)).count(), ended.all.capacity()), (2, 100));
         assert_eq!(ended.newest().map(Kept::id).collect::<Vec<_>>(), (1..=100).rev().collect::<Vec<_>>());
-        (0..3).for_each(|id| ended.push(record(id, b"again", 0).into()));
+        (101..104).for_each(|id| ended.push(record(id, b"again", 0).into()));
         let names: Vec<_> = ended.newest().take(3).map(|kept| kept.record().module.clone().unwrap()).collect();
         assert!(
             Arc::ptr_eq(&names[0], &names[1]) && Arc::ptr_eq(&names[0], &names[2]),
             "one name in a row is kept once"
         );
+    }
+
+    /// A clock that is set, or that stood still, makes another group, and never another form.
+    #[test]
+    fn numbers_far_from_each_other_are_kept_in_groups() {
+        let hour = 3_600_000_000;
+        let mut ended = Ended::new(100);
+        let given: Vec<Record> = (1..=40)
+            .map(|id| {
+                let mut one = record(id << 30, b"a", 0);
+                (one.pid, one.started_us, one.ended_us) = (Some(7), Some(1), Some(2));
+                one.at = hour * id;
+                let by_clock = Duration::from_micros(one.at) + Duration::from_secs(id / 4 * 1000);
+                one.wall = SystemTime::UNIX_EPOCH + by_clock - Duration::from_secs(id / 7 * 900);
+                one.asked_by = (id > 4).then_some((id << 30) - id);
+                one
+            })
+            .collect();
+        given.iter().for_each(|one| ended.push(one.clone().into()));
+        assert_eq!((ended.newest().filter(|kept| is_whole(kept)).count(), ended.forms.len()), (1, 1));
+        assert!(ended.from(0).map(Kept::record).eq(given.into_iter().map(Arc::new)));
+        let asked: Vec<_> = ended.newest().map(Kept::asked_by).take(2).collect();
+        assert_eq!(asked, [Some((40 << 30) - 40), Some((39 << 30) - 39)]);
     }
 
     #[test]
@@ -285,7 +191,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_kept_record_is_the_one_that_ended(
-            odd in prop::collection::vec((0usize..16, 0u64..3, prop_oneof![Just(u64::from(u32::MAX)), 0u64..5]), 1..60),
+            odd in prop::collection::vec((0usize..20, 0u64..3, prop_oneof![Just(u64::from(u32::MAX)), 0u64..5]), 1..60),
         ) {
             let mut ended = Ended::new(1000);
             let mut given = Vec::new();
@@ -303,6 +209,11 @@ mod tests {
                     8 => (one.module, one.kind) = (None, Kind::Helper),
                     9 => one.started_us = None,
                     10 => one.path = vec![b'/', which as u8].into(),
+                    12 => one.wall -= Duration::from_secs(number),
+                    13 => one.wall += Duration::from_nanos(which * 1_500_000_000),
+                    14 => one.at = number << (which * 16),
+                    15 => one.actor = Arc::new(Actor::new(Origin::Outside, number as i32, 1, 0, b"other")),
+                    16 => one.pid = Some(0),
                     11 => one.env = vec![b"A=1"[..].into()].into(),
                     _ => {}
                 }

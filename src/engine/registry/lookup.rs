@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ended::Kept;
+use super::kept::Kept;
 use super::{Entry, Registry};
 use crate::abi::actor::Actor;
 use crate::abi::record::Record;

@@ -6,6 +6,7 @@ pub mod apply;
 pub mod bulk;
 pub mod call;
 pub mod command_line;
+pub mod confirm;
 pub mod copy_draft;
 pub mod copy_record;
 pub mod detail;

@@ -7,9 +7,10 @@ use crate::control::text::target::object;
 use crate::control::{Command, Key, KnobValue};
 use crate::tui::keymap::Context;
 use crate::tui::model::{After, Dialog, Model, Pending};
-use crate::tui::msg::{Effect, Ticket};
-use crate::tui::widgets::lines::line;
+use crate::tui::msg::Effect;
 use crate::tui::widgets::sheet::Sheet;
+
+use super::confirm::{Confirm, Question};
 
 /// The modes of the choices.
 const MODES: [ModeFor; 5] = [
@@ -24,13 +25,10 @@ const MODES: [ModeFor; 5] = [
 #[derive(Debug)]
 pub struct RulesMode(usize);
 
-/// The confirmation before rules are enforced.
+/// Whether the rules are enforced.
 #[derive(Debug)]
-pub struct Enforce {
+struct Enforce {
     mode: ModeFor,
-    ticket: Option<Ticket>,
-    error: Option<String>,
-    scroll: usize,
 }
 
 /// Opens it. The first choice confirms a trial, tries to enforce what is audited, or audits.
@@ -93,7 +91,7 @@ impl Dialog for RulesMode {
         let mode = MODES[self.0.min(MODES.len() - 1)];
         let is_confirmed = model.rules_trial().is_some() && mode.seconds.is_none();
         if mode.mode == Mode::Enforce && !is_confirmed {
-            model.open(Enforce { mode, ticket: None, error: None, scroll: 0 });
+            model.open(Confirm::new(Enforce { mode }));
             return After::CLOSE;
         }
         After::Close(vec![submit(model, mode)])
@@ -104,14 +102,9 @@ impl Dialog for RulesMode {
     }
 }
 
-impl Dialog for Enforce {
-    fn contexts(&self, _: &Model) -> &'static [Context] {
-        &[Context::Confirm, Context::Anywhere]
-    }
-
+impl Question for Enforce {
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let mut sheet = Sheet::new("Enforce the rules", &model.theme, columns);
-        sheet.scroll = self.scroll;
         sheet.say(&format!("on {}:", object(&model.link.info)), model.theme.text);
         let state = model.snapshot.rules.unwrap_or_default();
         sheet.say(&format!("khelper.rules.mode: {} -> {}", state.mode, self.mode), model.theme.title);
@@ -128,31 +121,14 @@ impl Dialog for Enforce {
         }
         let words = format!("what a rule denies does not run; so far {} would have been denied", state.would_deny);
         sheet.say(&words, model.theme.text);
-        let ask = if self.ticket.is_some() { "writing" } else { "enter enforces the rules, esc goes back" };
-        sheet.pinned.push(line(ask, model.theme.text));
-        sheet.wrong(self.error.as_ref());
         sheet
     }
 
-    /// Writes the mode; the dialog stays open until the answer.
-    fn accept(&mut self, model: &mut Model) -> After {
-        if self.ticket.is_some() {
-            return After::STAY;
-        }
-        let effect = submit(model, self.mode);
-        (self.ticket, self.error) = (Some(model.last_ticket()), None);
-        After::Stay(vec![effect])
+    fn keys(&self) -> &'static str {
+        "enter enforces the rules, esc goes back"
     }
 
-    fn scroll(&mut self) -> Option<&mut usize> {
-        Some(&mut self.scroll)
-    }
-
-    fn awaits(&self, ticket: Ticket) -> bool {
-        self.ticket == Some(ticket)
-    }
-
-    fn refused(&mut self, why: String) {
-        (self.ticket, self.error) = (None, Some(why));
+    fn submit(&self, model: &mut Model) -> Result<Effect, String> {
+        Ok(submit(model, self.mode))
     }
 }

@@ -5,22 +5,18 @@ use crate::control::text::outcome::{Severity, value};
 use crate::control::text::provenance::came_from;
 use crate::control::text::target::object;
 use crate::control::{Change, Key, KnobValue, config, read};
-use crate::tui::keymap::{Action, Context};
-use crate::tui::model::{After, Dialog, Model, Pending};
-use crate::tui::msg::Ticket;
-use crate::tui::text;
-use crate::tui::widgets::lines::line;
+use crate::tui::keymap::Action;
+use crate::tui::model::{Model, Pending};
+use crate::tui::msg::Effect;
 use crate::tui::widgets::sheet::Sheet;
 
-use super::{frame, kernel_write, perform};
+use super::confirm::{Confirm, Question};
+use super::{kernel_write, perform};
 
-/// The confirmation.
+/// Whether a change is taken back.
 #[derive(Debug)]
 pub struct Undo {
-    /// What is taken back.
     changes: Vec<Change>,
-    ticket: Option<Ticket>,
-    error: Option<String>,
 }
 
 /// Opens the confirmation, or says why the last change cannot be taken back. A mask that was reset is narrowed again by
@@ -45,7 +41,7 @@ pub(super) fn open(model: &mut Model) {
     } else if kernel_write::is_kernel(model) {
         kernel_write::open(model, writes);
     } else {
-        model.open(Undo { changes, ticket: None, error: None });
+        model.open(Confirm::new(Undo { changes }));
     }
 }
 
@@ -81,11 +77,7 @@ fn check(model: &Model, changes: &[Change]) -> Result<(), String> {
     Ok(())
 }
 
-impl Dialog for Undo {
-    fn contexts(&self, _: &Model) -> &'static [Context] {
-        &[Context::Confirm, Context::Anywhere]
-    }
-
+impl Question for Undo {
     fn sheet(&self, model: &Model, columns: usize) -> Sheet {
         let mut sheet = Sheet::new("Undo the last change", &model.theme, columns);
         sheet.say(&format!("to {}:", object(&model.link.info)), model.theme.text);
@@ -96,37 +88,17 @@ impl Dialog for Undo {
         if self.changes.iter().any(|change| change.key == Key::Gate && change.before.text() != "enabled") {
             sheet.say("a drain waits up to 5 s for the calls in flight", model.theme.dim);
         }
-        let ask = if self.ticket.is_some() { "writing" } else { "enter sets the value of before, esc goes back" };
-        // On a small screen an error needs the room; the footer shows the keys.
-        let asked = Some(ask).filter(|_| self.error.is_none() || model.rows >= frame::TALL);
-        sheet
-            .pinned
-            .extend(asked.into_iter().flat_map(|ask| text::wrap(ask, columns)).map(|ask| line(ask, model.theme.text)));
-        sheet.wrong(self.error.as_ref());
         sheet
     }
 
-    /// Writes the values of before, if they are still what this console has set; the dialog stays until the answer.
-    fn accept(&mut self, model: &mut Model) -> After {
-        if self.ticket.is_some() {
-            return After::STAY;
-        }
-        if let Err(why) = check(model, &self.changes) {
-            self.error = Some(why);
-            return After::STAY;
-        }
-        self.error = None;
-        let effect =
-            model.submit(Pending::Undo(back(&self.changes)), kernel_write::command(model, back(&self.changes)));
-        self.ticket = Some(model.last_ticket());
-        After::Stay(vec![effect])
+    fn keys(&self) -> &'static str {
+        "enter sets the value of before, esc goes back"
     }
 
-    fn awaits(&self, ticket: Ticket) -> bool {
-        self.ticket == Some(ticket)
-    }
-
-    fn refused(&mut self, why: String) {
-        (self.ticket, self.error) = (None, Some(why));
+    /// Writes the values of before, if they are still what this console has set.
+    fn submit(&self, model: &mut Model) -> Result<Effect, String> {
+        check(model, &self.changes)?;
+        let command = kernel_write::command(model, back(&self.changes));
+        Ok(model.submit(Pending::Undo(back(&self.changes)), command))
     }
 }

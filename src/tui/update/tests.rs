@@ -18,6 +18,7 @@ use crate::control::text::outcome::Severity;
 use crate::control::{Change, Command, Key, KnobValue, MaskKnob, Reply};
 use crate::tui::dialogs::apply::Apply;
 use crate::tui::dialogs::command_line::CommandLine;
+use crate::tui::dialogs::confirm::Confirm;
 use crate::tui::dialogs::gate::Gate;
 use crate::tui::dialogs::help::Help;
 use crate::tui::dialogs::module::Module;
@@ -245,7 +246,7 @@ fn a_line_that_sets_masks_makes_a_draft_that_is_confirmed() {
     m.snapshot.knobs.inheritable = SYS_MODULE;
     m.masks.settle(MaskKnob::Inheritable, SYS_MODULE);
     assert!(line(&mut m, "reset inheritable").is_empty());
-    assert!(m.top().is_some_and(|reset: &Reset| reset.knob == MaskKnob::Inheritable));
+    assert!(m.top().is_some_and(|reset: &Confirm<Reset>| reset.question.knob == MaskKnob::Inheritable));
     key(&mut m, KeyCode::Esc);
     // Other knobs are written at once, the gate by itself.
     let written = line(&mut m, "set kernel.modprobe=/bin/true khelper.gate=enabled khelper.deny=x*");

@@ -32,7 +32,7 @@ fn live(m: &mut Model, key: Key, value: &KnobValue) {
 /// The writes that undo it, after the confirmation.
 fn undone(m: &mut Model) -> (u64, Vec<(Key, KnobValue)>) {
     assert!(type_in(m, "U").is_empty());
-    assert!(m.top::<Undo>().is_some(), "{}", screen(m));
+    assert!(m.top::<Confirm<Undo>>().is_some(), "{}", screen(m));
     match commands(type_in(m, "\n")).pop() {
         Some((ticket, Command::Write(writes))) => (ticket, writes),
         other => panic!("{other:?}"),

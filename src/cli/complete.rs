@@ -26,18 +26,12 @@ pub fn complete(words: &[OsString], known: CapMask, ids: &dyn Fn(Option<Chosen>)
     let before: Vec<&str> = before.iter().map(AsRef::as_ref).collect();
     let mut definition = super::definition();
     definition.build();
-    let names = Names { known, ids: &|| ids(chosen()), modules: &modules, profiles: &profiles };
+    let names = Names { known, ids: &|| ids(chosen()), modules: &modules, profiles: &|| Folders::default().names() };
     let lines = candidates(&definition, &before, word, &names).into_iter().map(|candidate| {
         let tab = if candidate.help.is_empty() { "" } else { "\t" };
         format!("{}{tab}{}\n", candidate.word, screen_again(&candidate.help))
     });
     super::print(&lines.collect::<String>())
-}
-
-/// The profiles; none if their files cannot be read.
-fn profiles() -> Vec<String> {
-    let all = Folders::default().profiles().map(|profiles| profiles.all).unwrap_or_default();
-    all.iter().map(|profile| profile.name.to_string()).collect()
 }
 
 /// The modules of the running kernel whose names begin with the word; none if they cannot be read.

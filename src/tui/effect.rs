@@ -39,6 +39,9 @@ pub enum Effect {
     /// Find the modules whose names begin with this, on another thread; the answer comes as
     /// [`super::msg::Msg::Modules`].
     FindModules(Vec<u8>),
+    /// Read the names of the profiles of this machine, on another thread; the answer comes as
+    /// [`super::msg::Msg::Profiles`].
+    FindProfiles,
     /// Copy these bytes to the terminal's clipboard (OSC 52).
     Copy(Vec<u8>),
     /// Store this line in the history file of the command line.

@@ -12,6 +12,7 @@ use crate::control::batch::{Batch, Running};
 use crate::control::completion::{CallId, Completion};
 use crate::control::export::{self, Save, Unsaved};
 use crate::control::modules::{self, Found};
+use crate::control::profiles::Folders;
 use crate::control::record_json::Source;
 use crate::control::target::Target;
 use crate::control::text::target::not_sent;
@@ -34,6 +35,8 @@ enum Job {
     Remember(Vec<u8>),
     /// Finds the modules whose names begin with this, in the tree.
     Find(PathBuf, Vec<u8>),
+    /// Reads the names of the profiles.
+    Profiles,
     /// Reports that every job before it is done.
     Done(Sender<()>),
 }
@@ -171,6 +174,11 @@ impl Executor {
         self.job(Job::Find(tree, typed));
     }
 
+    /// Reads the names of the profiles of this machine; the answer comes as [`Msg::Profiles`].
+    pub(super) fn find_profiles(&mut self) {
+        self.job(Job::Profiles);
+    }
+
     /// Waits until every line is stored, but no longer than `patience`, because a disk may hang.
     pub(super) fn finish(&mut self, patience: Duration) {
         if self.files.is_some() {
@@ -205,6 +213,10 @@ impl Executor {
                             ..Found::default()
                         });
                         mailbox.post(Msg::Modules(Box::new(found)));
+                    }
+                    Job::Profiles => {
+                        let names = catch_unwind(|| Folders::default().names());
+                        mailbox.post(Msg::Profiles(names.unwrap_or_default()));
                     }
                     Job::Remember(line) => {
                         let kept = catch_unwind(|| line_history::add(&line));

@@ -80,6 +80,8 @@ pub enum Msg {
     Rules(Result<RulesView, String>),
     /// Modules that the console searched for.
     Modules(Box<Found>),
+    /// The names of the profiles of this machine.
+    Profiles(Vec<String>),
     /// A page of records that are older than the target's run was read.
     Older,
     /// Lines of the log, oldest first.

@@ -130,6 +130,7 @@ impl Session {
                 Effect::ReadRules => self.executor.read_rules(),
                 Effect::Save { ticket, save } => self.executor.save(ticket, *save),
                 Effect::FindModules(typed) => self.executor.find_modules(typed),
+                Effect::FindProfiles => self.executor.find_profiles(),
                 Effect::Remember(line) => self.executor.remember(line),
                 other => self.wants.push(other),
             }

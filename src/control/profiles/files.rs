@@ -79,6 +79,12 @@ impl Folders {
         let files: Vec<Source> = files.into_values().flatten().collect();
         Ok(Profiles::parse(&files))
     }
+
+    /// The names of the profiles, for completion: none if a file cannot be read.
+    pub fn names(&self) -> Vec<String> {
+        let all = self.profiles().map(|profiles| profiles.all).unwrap_or_default();
+        all.iter().map(|profile| profile.name.to_string()).collect()
+    }
 }
 
 /// Reads one file, or every file of a folder, whatever its owner: to look at profiles that are not in force.

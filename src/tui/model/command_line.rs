@@ -80,13 +80,17 @@ impl Line {
     }
 
     /// Completes the last word as far as it is unambiguous; else lists its completions.
-    pub fn complete(&mut self, known: CapMask, ids: &BTreeSet<u64>, modules: &dyn Fn(&str) -> Vec<String>) {
+    pub fn complete(
+        &mut self,
+        known: CapMask,
+        ids: &BTreeSet<u64>,
+        modules: &dyn Fn(&str) -> Vec<String>,
+        profiles: &dyn Fn() -> Vec<String>,
+    ) {
         let Ok(line) = std::str::from_utf8(self.typed.bytes()) else { return };
         let (before, word) = line.rsplit_once(' ').unwrap_or(("", line));
         let before: Vec<&str> = before.split_whitespace().collect();
-        // The files are those of the target's machine.
-        let profiles = Vec::new;
-        let names = Names { known, ids: &|| ids.iter().copied().collect(), modules, profiles: &profiles };
+        let names = Names { known, ids: &|| ids.iter().copied().collect(), modules, profiles };
         let all: Vec<String> =
             candidates(&definition(), &before, word, &names).into_iter().map(|candidate| candidate.word).collect();
         let mut longer = common(&all).to_owned();
@@ -125,13 +129,13 @@ mod tests {
     #[test]
     fn a_word_is_completed_as_far_as_it_is_clear() {
         let mut line = Line { typed: Field::new(b"set kernel.m"), ..Line::default() };
-        line.complete(CapMask::up_to(40), &BTreeSet::new(), &|_| Vec::new());
+        line.complete(CapMask::up_to(40), &BTreeSet::new(), &|_| Vec::new(), &Vec::new);
         assert_eq!(line.typed.bytes(), b"set kernel.modprobe=");
         line.typed = Field::new(b"req");
-        line.complete(CapMask::up_to(40), &BTreeSet::new(), &|_| Vec::new());
+        line.complete(CapMask::up_to(40), &BTreeSet::new(), &|_| Vec::new(), &Vec::new);
         assert_eq!((line.typed.bytes(), line.candidates.len()), (&b"request "[..], 0));
         line.typed = Field::new(b"gate ");
-        line.complete(CapMask::up_to(40), &BTreeSet::new(), &|_| Vec::new());
+        line.complete(CapMask::up_to(40), &BTreeSet::new(), &|_| Vec::new(), &Vec::new);
         assert_eq!(line.candidates, ["enabled", "freezing", "disabled"]);
     }
 }

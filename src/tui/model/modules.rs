@@ -14,6 +14,19 @@ pub struct Modules {
     pub choice: usize,
     /// What the command line wants to complete: its text, and the beginning of a name in it.
     pub line: Option<(Vec<u8>, String)>,
+    /// The names of the profiles, for the command line.
+    pub profiles: Profiles,
+}
+
+/// The names of the profiles: they are read when the command line first needs one.
+#[derive(Clone, Debug, Default)]
+pub struct Profiles {
+    /// They are being read.
+    pub asked: bool,
+    /// The names that were read.
+    pub names: Option<Vec<String>>,
+    /// The command line, if it wants to complete one of them.
+    pub line: Option<Vec<u8>>,
 }
 
 /// Names that begin with what is typed in a field.

@@ -85,6 +85,8 @@ pub fn messages() -> impl Strategy<Value = Msg> {
         3 => (bytes(), 0usize..40).prop_map(|(name, n)| logged(&name, n)),
         3 => (bytes(), 0usize..40, 0usize..40).prop_map(|(name, rules, denied)| of_rules(&name, rules, denied)),
         2 => (1u64..40, bytes()).prop_map(|(ticket, name)| saved(ticket, &name)),
+        1 => prop::collection::vec(bytes(), 0..4)
+            .prop_map(|names| Msg::Profiles(names.iter().map(|name| screen_again(&text(name))).collect())),
         2 => (bytes(), bytes(), 0usize..9).prop_map(|(typed, name, n)| found(typed, &name, n)),
     ]
 }

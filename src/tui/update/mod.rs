@@ -114,6 +114,10 @@ fn take(model: &mut Model, msg: Msg) -> Vec<Effect> {
             modules::found(model, *found);
             Vec::new()
         }
+        Msg::Profiles(names) => {
+            modules::profiles(model, names);
+            Vec::new()
+        }
         Msg::Logged(lines) => {
             model.log.take(lines);
             Vec::new()

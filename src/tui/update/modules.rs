@@ -1,6 +1,6 @@
-//! Completion of module names: asks for them, and takes what was found.
+//! Completion of the names of modules and profiles: asks for them, and takes what was found.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::control::modules::{Found, plain_names};
 use crate::tui::dialogs::command_line::CommandLine;
@@ -11,6 +11,14 @@ use crate::tui::msg::Effect;
 
 /// The search that the screen needs now, one at a time. Without a dialog that needs it, nothing is kept.
 pub(super) fn search(model: &mut Model) -> Option<Effect> {
+    if model.top::<CommandLine>().is_none() {
+        // A profile that is added meanwhile is known to the next line.
+        (model.modules.profiles.names, model.modules.profiles.line) = (None, None);
+    }
+    let profiles = &mut model.modules.profiles;
+    if profiles.line.is_some() && profiles.names.is_none() && !std::mem::replace(&mut profiles.asked, true) {
+        return Some(Effect::FindProfiles);
+    }
     let wanted = if model.top::<Module>().is_some() {
         Some(model.module.name.bytes()).filter(|name| !name.is_empty())
     } else if model.top::<CommandLine>().is_some() {
@@ -49,6 +57,18 @@ pub(super) fn found(model: &mut Model, found: Found) {
     }
 }
 
+/// Takes the names of the profiles.
+pub(super) fn profiles(model: &mut Model, names: Vec<String>) {
+    let profiles = &mut model.modules.profiles;
+    profiles.asked = false;
+    let Some(line) = profiles.line.take() else { return };
+    profiles.names = Some(names);
+    // What was typed meanwhile is not changed.
+    if model.line.typed.bytes() == line {
+        complete(model);
+    }
+}
+
 /// Completes the name in the dialog Module, or the last word of the command line as far as it is unambiguous.
 pub(super) fn complete(model: &mut Model) {
     if model.top::<Module>().is_some() {
@@ -67,7 +87,13 @@ pub(super) fn complete(model: &mut Model) {
             Vec::new()
         }
     };
-    model.line.complete(known, &ids, &names);
+    let wants_profiles = Cell::new(false);
+    let profiles = || {
+        wants_profiles.set(true);
+        modules.profiles.names.clone().unwrap_or_default()
+    };
+    model.line.complete(known, &ids, &names, &profiles);
+    model.modules.profiles.line = wants_profiles.get().then(|| model.line.typed.bytes().to_vec());
     model.modules.line = missing.into_inner().map(|word| (model.line.typed.bytes().to_vec(), word));
 }
 

@@ -125,3 +125,26 @@ fn a_name_on_the_command_line_is_completed_once_the_names_are_known() {
     type_in(&mut m, " --");
     assert!(searches(&key(&mut m, KeyCode::Tab)).is_empty());
 }
+
+#[test]
+fn a_profile_on_the_command_line_is_completed_once_the_names_are_known() {
+    let mut m = model();
+    let reads = |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::FindProfiles)).count();
+    let names = || ["cores", "keys", "modprobe"].map(str::to_owned).to_vec();
+    type_in(&mut m, ":run --profile k");
+    assert_eq!(reads(&key(&mut m, KeyCode::Tab)), 1);
+    assert_eq!(reads(&key(&mut m, KeyCode::Tab)), 0, "one answer is awaited");
+    update(&mut m, Msg::Profiles(names()));
+    assert_eq!(m.line.typed.bytes(), b"run --profile keys ");
+    // They are known now, to this line.
+    ctrl(&mut m, 'u');
+    type_in(&mut m, "run --profile ");
+    assert_eq!(reads(&key(&mut m, KeyCode::Tab)), 0);
+    assert_eq!(m.line.candidates, names());
+    key(&mut m, KeyCode::Esc);
+    type_in(&mut m, ":run --profile m");
+    assert_eq!(reads(&key(&mut m, KeyCode::Tab)), 1);
+    type_in(&mut m, "x");
+    update(&mut m, Msg::Profiles(names()));
+    assert_eq!(m.line.typed.bytes(), b"run --profile mx", "what was typed meanwhile is not changed");
+}

@@ -82,7 +82,7 @@ fn rules_in_every_state() {
     }
 }
 
-fn tried(mode: Mode, seconds: Option<u32>, columns: u16, rows: u16) -> Model {
+pub(super) fn tried(mode: Mode, seconds: Option<u32>, columns: u16, rows: u16) -> Model {
     let mut model = model(Ok(view(mode)), columns, rows);
     let mode = ModeFor { mode, seconds };
     let then = if seconds.is_some() { Mode::Audit } else { mode.mode };

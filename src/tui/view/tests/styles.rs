@@ -112,6 +112,25 @@ fn every_theme_shows_what_it_says() {
     }
 }
 
+/// A text, and the style of its first cell.
+pub(super) type Styled = (&'static str, fn(&Theme) -> Style);
+
+/// Checks in every theme and size that the first cell of each text has this style of the theme.
+pub(super) fn every_size_shows(set: impl Fn(u16, u16) -> Model, looks: &[Styled]) {
+    for ((name, theme), (columns, rows_)) in themes().into_iter().flat_map(|theme| SIZES.map(|size| (theme, size))) {
+        let mut model = set(columns, rows_);
+        model.theme = theme;
+        let shown = page(&model);
+        for (what, wanted) in looks {
+            let at = find(&shown, what).unwrap_or_else(|| panic!("no {what}:\n{}", rows(&shown).join("\n")));
+            let (cell, wanted) = (&shown[at], wanted(&theme));
+            let colours = (wanted.fg.unwrap_or(Color::Reset), wanted.bg.unwrap_or(Color::Reset));
+            assert_eq!((cell.fg, cell.bg), colours, "{name}, {columns} columns: {what}");
+            assert_eq!(cell.modifier, wanted.add_modifier, "{name}, {columns} columns: {what}");
+        }
+    }
+}
+
 /// What differs, what failed and what worked have their styles, and their signs.
 #[test]
 fn a_rehearsal_has_styles() {

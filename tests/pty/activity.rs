@@ -41,9 +41,9 @@ fn a_request_is_found_and_read_whole() {
 #[test]
 fn records_are_filtered_sorted_and_paused() {
     everywhere(FAILING, |pty, room| {
-        for name in ["usb-a", "usb-b", "snd"] {
+        for (id, name) in [(1, "usb-a"), (2, "usb-b"), (3, "snd")] {
             ask(pty, name, 1);
-            pty.shows(&format!(" {name}: "));
+            answers(pty, &format!("#{id} {name}: "));
         }
         pty.press("3", "of 3");
         pty.press("/", "/ ");
@@ -88,7 +88,7 @@ fn records_are_filtered_sorted_and_paused() {
         pty.press("S", "shortest");
         pty.press(" ", "PAUSED, 0 new since");
         ask(pty, "other", 1);
-        pty.shows(" other: ");
+        answers(pty, "#4 other: ");
         pty.shows("PAUSED, 1 new since");
         assert!(!pty.text().lines().any(|line| line.contains("#4 ") && line.contains("12:")));
         pty.press(" ", "no longer paused");
@@ -103,7 +103,7 @@ fn equal_requests_share_a_row_and_are_marked_together() {
         ask(pty, "foo", 3);
         pty.says("foo: 3 of 3 answered");
         ask(pty, "bar", 1);
-        pty.shows(" bar: ");
+        answers(pty, "#4 bar: ");
         pty.press("3", "1-2 of 2 rows of 4");
         pty.shows("×3");
         pty.press(DOWN, "#3 ");
@@ -196,7 +196,7 @@ fn everything_that_matches_is_killed_by_one_key_and_its_number() {
 fn a_record_is_read_beside_its_row() {
     everywhere(FAILING, |pty, room| {
         ask(pty, "foo", 1);
-        pty.shows(" foo: ");
+        answers(pty, "#1 foo: ");
         pty.press("3", "exit 1");
         on(pty, "#1");
         if room {
@@ -344,7 +344,7 @@ fn base64(text: &[u8]) -> Vec<u8> {
 fn a_record_is_copied_and_nothing_of_it_is_seen() {
     everywhere(QUICK, |pty, _| {
         ask(pty, "foo", 1);
-        pty.shows(" foo: ");
+        answers(pty, "#1 foo: ");
         pty.press("3", "exit 0");
         on(pty, "#1");
         opens(pty);

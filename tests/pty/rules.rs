@@ -1,11 +1,12 @@
 //! The screen Rules: which rules are in force, what each decided, what was denied, and the request behind it.
 
-use khelper::control::Key;
+use khelper::abi::record::Outcome;
+use khelper::control::{Command, Key, Reply};
 
 use crate::daemon::Daemon;
 use crate::line_mode::Lines;
 use crate::pty::Start;
-use crate::steps::{ENTER, ESC, QUICK, SIZES, page_shows, quits};
+use crate::steps::{ENTER, ESC, QUICK, SIZES, command, cursor_on, page_shows, quits};
 
 const RULES: &str = "allow name good\ndeny name bad*   # never here\ndeny name unused\n";
 
@@ -14,7 +15,7 @@ fn daemon(mode: &str) -> Daemon {
     let daemon = Daemon::with_rules(RULES, mode);
     daemon.set(Key::Modprobe, QUICK.as_bytes());
     for name in ["good", "bad1", "bad1", "other"] {
-        daemon.ask(&khelper::control::Command::RequestModule { name: name.into(), wait: true });
+        daemon.ask(&Command::RequestModule { name: name.into(), wait: true });
     }
     daemon
 }
@@ -34,9 +35,10 @@ fn the_rules_say_what_they_decided_and_lead_to_the_requests_and_to_the_reason() 
             pty.shows(&format!("● {mode}"));
             pty.shows("rules:1     1 allow name good");
             // The second rule, and the last of what it denied.
-            pty.press("\x1b[B", "deny name bad*");
-            pty.press("\x1b[F", "bad1");
-            pty.shows("×2");
+            pty.send("\x1b[B");
+            cursor_on(&mut pty, "rules:2");
+            pty.send("\x1b[F");
+            cursor_on(&mut pty, "×2 bad1");
             pty.press(ENTER, "[3 Activity]");
             pty.shows("rule:10-a.rules:2 bad1");
             pty.shows(" of 2");
@@ -48,7 +50,8 @@ fn the_rules_say_what_they_decided_and_lead_to_the_requests_and_to_the_reason() 
             pty.hides("esc back");
             // The rule alone: the requests that it let through say so too.
             pty.press("5", counted);
-            pty.press("\x1b[H", "allow name good");
+            pty.send("\x1b[H");
+            cursor_on(&mut pty, "rules:1");
             pty.press(ENTER, "rule:10-a.rules:1");
             pty.shows("good");
             pty.shows("1-1 of 1");
@@ -90,5 +93,84 @@ fn the_rules_in_line_mode() {
     assert!(said.contains("rule:10-a.rules:2 bad1"), "{said}");
     lines.says("open 1", "would be denied by ");
     lines.types("back");
+    lines.quits();
+}
+
+/// Enforced for ten minutes and kept; enforced for seconds, after which it is as before.
+#[test]
+fn the_mode_is_tried_and_kept_or_goes_back_by_itself() {
+    std::thread::scope(|scope| {
+        for (columns, rows) in SIZES {
+            scope.spawn(move || {
+                let daemon = daemon("audit");
+                let state = tempfile::tempdir().unwrap();
+                let start = Start::khelper(columns, rows).args(["--target".to_owned(), daemon.target()]);
+                let mut pty = start.env("XDG_STATE_HOME", state.path()).start();
+                pty.shows("daemon unix:");
+                pty.press("5", "● audit");
+                pty.press("s", "> enforce for 10 minutes");
+                pty.press("h", "> enforce for an hour");
+                pty.press("e", "> enforce for 10 minutes");
+                pty.press(ENTER, "─ Enforce the rules");
+                pty.says("khelper.rules.mode: audit -> enforce 600s");
+                // No rule is enforced before the answer.
+                pty.send(ESC);
+                pty.hides("─ Enforce the rules");
+                pty.shows("● audit");
+                pty.press("s", "> enforce for 10 minutes");
+                pty.press(ENTER, "─ Enforce the rules");
+                pty.press(ENTER, "● enforce for ");
+                pty.says("then audit");
+                assert!(runs(&daemon, "good") && !runs(&daemon, "bad2"));
+                // The first choice is to keep it now, and nothing is asked a second time.
+                pty.press("s", "> confirm: enforce");
+                pty.send(ENTER);
+                pty.hides("then audit");
+                pty.shows("● enforce");
+                assert!(!runs(&daemon, "bad3"));
+                command(&mut pty, "set khelper.rules.mode=audit");
+                pty.shows("● audit");
+                command(&mut pty, "set khelper.rules.mode=enforce --confirm 3s");
+                pty.says("then audit");
+                pty.hides("then audit");
+                pty.shows("● audit");
+                assert!(runs(&daemon, "bad4"));
+                quits(&mut pty);
+            });
+        }
+    });
+}
+
+/// Whether the daemon starts a helper for this name.
+fn runs(daemon: &Daemon, name: &str) -> bool {
+    match daemon.ask(&Command::RequestModule { name: name.into(), wait: true }) {
+        Reply::Answered(record) => record.outcome == Outcome::Exited,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_mode_is_tried_and_kept_in_line_mode() {
+    let daemon = daemon("audit");
+    let mut lines = Lines::with(&["--target".to_owned(), daemon.target()]);
+    lines.says("rules", "2 would be denied");
+    let said = lines.says("s", "now audit");
+    assert!(said.contains("3. [chosen] enforce for 10 minutes, then go back unless confirmed"), "{said}");
+    lines.says("3", "khelper.rules.mode: audit -> enforce 600s");
+    assert!(runs(&daemon, "bad2"), "it is asked first");
+    lines.types("enter");
+    let said = lines.until("rules", "enforce for ");
+    assert!(said.contains("then audit"), "{said}");
+    assert!(!runs(&daemon, "bad3"));
+    lines.says("s", "5. [chosen] confirm: enforce for good, nothing goes back");
+    lines.types("enter");
+    let said = lines.until("rules", "enforce: what");
+    assert!(!said.contains("then audit"), "{said}");
+    lines.types(":set khelper.rules.mode=audit");
+    lines.until("rules", "audit: ");
+    lines.types(":set khelper.rules.mode=enforce --confirm 3s");
+    lines.until("rules", "then audit");
+    lines.until("rules", "audit: ");
+    assert!(runs(&daemon, "bad4"));
     lines.quits();
 }

@@ -2,7 +2,7 @@
 
 use crate::over::TARGET;
 use crate::pty::{Pty, Start};
-use crate::steps::{ENTER, ESC, QUICK, SIZES, ask, everywhere, quits};
+use crate::steps::{ENTER, ESC, QUICK, SIZES, answers, ask, everywhere, quits};
 
 /// Waits until this target is shown.
 fn shows(pty: &mut Pty, target: &str) {
@@ -69,7 +69,7 @@ fn a_target_in_the_filter_is_turned_to() {
     everywhere(QUICK, |pty, _| {
         let first = if TARGET == "[engine]" { "engine" } else { "daemon" };
         ask(pty, "foo", 1);
-        pty.shows(" foo: ");
+        answers(pty, "#1 foo: ");
         pty.press("3", "[3 Activity]");
         pty.press("/", "/ ");
         pty.press(&format!("foo target:{first}"), "1 of 1");

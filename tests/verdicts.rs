@@ -15,13 +15,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use khelper::abi::verdict::{ANSWER, Answer, VERSION};
 use khelper::control::module_tree::ModuleTree;
 use khelper::control::profiles::{self, Live as Profiles};
-use khelper::control::rules::{Folders, Judge, Live, OrderFile};
+use khelper::control::rules::{Asks, Folders, Judge, Live, OrderFile};
 use khelper::control::shim::{Release, Settings, is_carried, program};
 use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
@@ -45,8 +46,9 @@ struct Place {
     judge: Option<Arc<Judge>>,
     live: Option<Arc<Live>>,
     untaken: Arc<Mutex<Vec<i32>>>,
-    /// What the kernel's trace says of every requester.
-    asker: Option<Option<Waiter>>,
+    /// What the kernel's trace says of each requester.
+    asks: Option<Asks>,
+    patience: Duration,
 }
 
 impl Place {
@@ -60,7 +62,15 @@ impl Place {
         fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         fs::create_dir(dir.path().join("rules.d")).unwrap();
         fs::write(dir.path().join("rules.d/10.rules"), rules).unwrap();
-        let place = Self { dir, told: Arc::default(), judge: None, live: None, untaken: Arc::default(), asker: None };
+        let place = Self {
+            dir,
+            told: Arc::default(),
+            judge: None,
+            live: None,
+            untaken: Arc::default(),
+            asks: None,
+            patience: Duration::from_millis(100),
+        };
         let bytes = |name| place.path(name).into_os_string().into_encoded_bytes();
         let settings = Settings {
             release: Release::own(),
@@ -106,8 +116,8 @@ impl Place {
         let untaken = self.untaken.clone();
         let judge = Judge::new(live, Arc::new(tell)).profiles(Arc::new(move |name| profiles.get(name)));
         let mut judge = judge.telling_untaken(Arc::new(move |pid| untaken.lock().unwrap().push(pid)));
-        if let Some(asker) = self.asker.clone() {
-            judge = judge.asking(Arc::new(move |_, _| asker.clone()));
+        if let Some(asks) = self.asks.clone() {
+            judge = judge.asking(asks).with_patience(self.patience);
         }
         let judge = Arc::new(judge);
         self.judge = Some(judge.clone());
@@ -162,6 +172,10 @@ impl Written {
         let mut events = [MaybeUninit::uninit(); 4096];
         inotify::Reader::new(&self.0, &mut events).next().unwrap();
     }
+}
+
+fn waiter(uid: u32) -> Waiter {
+    Waiter { ids: Some((uid, uid)), ..Waiter::default() }
 }
 
 fn code(output: &Output) -> i32 {
@@ -231,7 +245,6 @@ fn who_asked_is_unknown_here_and_that_satisfies_a_deny_and_no_allow() {
 fn the_trace_says_who_asked_where_the_threads_do_not() {
     let rules = "allow name one uid=0-4294967294\ndeny name one\ndeny name two uid=1000\n";
     let Some(mut place) = Place::new(rules) else { return };
-    let waiter = |uid| Waiter { ids: Some((uid, uid)), ..Waiter::default() };
     for (found, expected) in [
         (None, [1, 1]),
         // It was killed.
@@ -239,10 +252,49 @@ fn the_trace_says_who_asked_where_the_threads_do_not() {
         (Some(waiter(0)), [0, 0]),
         (Some(waiter(1000)), [0, 1]),
     ] {
-        place.asker = Some(found);
+        place.asks = Some(Arc::new(move |_, _| found.clone()));
         let _verdicts = place.answer(Mode::Enforce, |_| Ok(()));
         assert_eq!([code(&place.request("one")), code(&place.request("two"))], expected);
     }
+}
+
+#[test]
+fn no_question_waits_for_the_requester_of_another_one() {
+    let Some(mut place) = Place::new("allow name told late never uid=0\nallow name plain\ndeny name *\n") else {
+        return;
+    };
+    place.patience = Duration::from_millis(PATIENCE.into());
+    let (looked, looks) = mpsc::channel();
+    let is_late_told = Arc::new(AtomicBool::new(false));
+    let is_told = is_late_told.clone();
+    place.asks = Some(Arc::new(move |pid, _| {
+        let name = fs::read(format!("/proc/{pid}/cmdline")).unwrap().rsplit(|byte| *byte == 0).nth(1).unwrap().to_vec();
+        let is_known = name == b"told" || (name == b"late" && is_told.load(Ordering::SeqCst));
+        let _ = looked.send(name);
+        is_known.then(|| waiter(0))
+    }));
+    let verdicts = place.answer(Mode::Enforce, |_| Ok(()));
+    let waits = |name: &str| {
+        let child = place.command().args(["-q", "--", name]).stdout(Stdio::null()).spawn().unwrap();
+        while looks.recv().unwrap() != name.as_bytes() {}
+        child
+    };
+    let (mut never, mut late) = (waits("never"), waits("late"));
+    std::thread::scope(|scope| {
+        for _ in 0..50 {
+            let all = || [code(&place.request("told")), code(&place.request("plain")), code(&place.request("denied"))];
+            scope.spawn(move || assert_eq!(all(), [0, 0, 1]));
+        }
+    });
+    assert!(never.try_wait().unwrap().is_none() && late.try_wait().unwrap().is_none());
+    // It is looked at again when more is known.
+    is_late_told.store(true, Ordering::SeqCst);
+    rustix::io::write(&*verdicts.wake(), &1u64.to_ne_bytes()).unwrap();
+    assert_eq!(late.wait().unwrap().code(), Some(0));
+    assert!(never.try_wait().unwrap().is_none());
+    assert_eq!(verdicts.unanswered(), khelper::daemon::verdict::Unanswered::default());
+    never.kill().unwrap();
+    never.wait().unwrap();
 }
 
 #[test]

@@ -153,10 +153,13 @@ pub fn answer(
     let shim = PathBuf::from(OsString::from_vec(Shim::own()));
     let (traced, withdraws) = (kernel.clone(), kernel);
     let untaken = move |pid: i32| withdraws.iter().for_each(|kernel| kernel.unruled(pid));
-    let asks = move |pid: i32, until| traced.as_ref()?.waiter(pid, start_time(pid)?, until);
-    let judge = Judge::new(rules, Arc::new(told)).telling_untaken(Arc::new(untaken)).asking(Arc::new(asks));
-    let judge = Arc::new(judge.profiles(profiles));
+    let mut judge = Judge::new(rules, Arc::new(told)).telling_untaken(Arc::new(untaken)).profiles(profiles);
+    if let Some(kernel) = traced.clone() {
+        judge = judge.asking(Arc::new(move |pid, start_time| kernel.waiter(pid, start_time)));
+    }
+    let judge = Arc::new(judge);
     let verdicts = Verdicts::start(Parts { socket, shim, judge: judge.clone(), admit: may_ask })?;
+    traced.iter().for_each(|kernel| kernel.wake(verdicts.wake()));
     Ok(Answering { judge, verdicts })
 }
 

@@ -1,8 +1,8 @@
 //! Which thread each helper was started for, as soon as the trace tells it: for who must know that while the helper waits.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The most helpers whose requesters are remembered.
 const MOST: usize = 1024;
@@ -20,26 +20,20 @@ pub struct Asker {
 
 /// The requesters of the newest helpers; a cheap handle.
 #[derive(Clone, Debug, Default)]
-pub struct Askers(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
+pub struct Askers(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     by_pid: HashMap<i32, Asker>,
     /// The pids, the oldest first.
     order: VecDeque<i32>,
-    /// Nothing more is told.
-    is_over: bool,
+    /// Who is told that there are new ones.
+    wake: Option<Arc<OwnedFd>>,
 }
 
 impl Askers {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Requesters of helpers, each with the helper's pid.
@@ -58,35 +52,25 @@ impl Askers {
                 state.by_pid.remove(&oldest);
             }
         }
-        drop(state);
-        self.0.changed.notify_all();
-    }
-
-    /// The watch has ended.
-    pub(super) fn end(&self) {
-        self.lock().is_over = true;
-        self.0.changed.notify_all();
-    }
-
-    /// The requester of the helper with this pid, if `is_it` by the time of its fork; waits until then for the trace to
-    /// tell it.
-    pub fn of(&self, pid: i32, is_it: impl Fn(u64) -> bool, until: Instant) -> Option<Asker> {
-        let mut state = self.lock();
-        loop {
-            let found = state.by_pid.get(&pid).copied().filter(|asker| is_it(asker.forked));
-            let left = until.saturating_duration_since(Instant::now());
-            if found.is_some() || left.is_zero() || state.is_over {
-                return found;
-            }
-            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        if let Some(wake) = &state.wake {
+            // A full counter wakes its reader just as well.
+            let _ = rustix::io::write(&**wake, &1u64.to_ne_bytes());
         }
+    }
+
+    /// From now on 1 is added to this eventfd whenever requesters are told.
+    pub fn wake(&self, by: Arc<OwnedFd>) {
+        self.lock().wake = Some(by);
+    }
+
+    /// The requester of the helper with this pid, if it has been told and `is_it` by the time of its fork.
+    pub fn of(&self, pid: i32, is_it: impl Fn(u64) -> bool) -> Option<Asker> {
+        self.lock().by_pid.get(&pid).copied().filter(|asker| is_it(asker.forked))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn asker(tid: i32) -> Asker {
@@ -94,21 +78,18 @@ mod tests {
     }
 
     #[test]
-    fn a_requester_is_waited_for_and_not_longer_than_wanted() {
-        let (askers, long) = (Askers::default(), || Instant::now() + Duration::from_secs(600));
-        let teller = askers.clone();
-        std::thread::scope(|scope| {
-            scope.spawn(move || teller.tell(vec![(5, asker(50)), (6, asker(60))]));
-            assert_eq!(askers.of(6, |forked| forked == 7, long()), Some(asker(60)));
-        });
+    fn a_requester_is_known_once_it_is_told_and_who_waits_is_woken() {
+        use rustix::event::{EventfdFlags, eventfd};
+        let (askers, woken) = (Askers::default(), Arc::new(eventfd(0, EventfdFlags::NONBLOCK).unwrap()));
+        let has_woken = || rustix::io::read(&*woken, &mut [0; 8]).is_ok();
+        askers.wake(woken.clone());
+        assert_eq!((askers.of(6, |_| true), has_woken()), (None, false));
+        askers.tell(Vec::new());
+        assert!(!has_woken());
+        askers.tell(vec![(5, asker(50)), (6, asker(60))]);
+        assert_eq!((askers.of(6, |forked| forked == 7), has_woken()), (Some(asker(60)), true));
         // The number was another helper's before.
-        assert_eq!(askers.of(5, |forked| forked != 7, Instant::now()), None);
-        assert_eq!(askers.of(7, |_| true, Instant::now() + Duration::from_millis(1)), None);
-        let teller = askers.clone();
-        std::thread::scope(|scope| {
-            scope.spawn(move || teller.end());
-            assert_eq!(askers.of(7, |_| true, long()), None);
-        });
+        assert_eq!(askers.of(5, |forked| forked != 7), None);
     }
 
     #[test]
@@ -118,7 +99,7 @@ mod tests {
             askers.tell(vec![(pid, asker(pid)), (pid, asker(pid + 1))]);
         }
         assert_eq!(askers.lock().order.len(), MOST);
-        let of = |pid| askers.of(pid, |_| true, Instant::now()).map(|asker| asker.tid);
+        let of = |pid| askers.of(pid, |_| true).map(|asker| asker.tid);
         assert_eq!((of(1900), of(1976), of(2999)), (None, Some(1977), Some(3000)));
     }
 }

@@ -17,12 +17,10 @@ use super::read::{self, Into, Unread, now};
 use super::source::{Source, helpers_of, listed};
 use crate::abi::error::SysError;
 use crate::sys::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use crate::sys::thread::spawn;
+use crate::sys::thread::{self, spawn};
 
 pub use super::read::Loss;
 
-/// The thread's nice value.
-const NICE: i32 = -15;
 /// Events of other sources may come so much later.
 const DELAY: u64 = 5_000_000;
 /// How often the lists of workers and helpers are compared with /proc.
@@ -209,11 +207,10 @@ impl Out {
 }
 
 fn run(mut source: Source, mut out: Out, stop: &Stop) {
-    // Who asked is gone within a millisecond. 0 means this thread alone; without the privilege it stays as it is.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // Who asked is gone within a millisecond.
+    thread::hurry();
     let mut join = Join::new(source.sources(), source.since);
     let result = rounds(&mut source, &mut join, &mut out, stop);
-    out.askers.end();
     for observation in join.finish() {
         out.send(Told::Helper(Box::new(observation)));
     }

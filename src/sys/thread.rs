@@ -6,6 +6,8 @@ use std::thread::{Builder, JoinHandle};
 
 /// The usual stack of a thread, in bytes.
 const STACK: usize = 2 << 20;
+/// The nice value of a thread that must not be late.
+const NICE: i32 = -15;
 
 /// Starts a thread of this name; proc_pid_comm(5) shows its first 15 bytes.
 ///
@@ -21,6 +23,12 @@ pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Joi
 /// As [`spawn`].
 pub fn spawn_with(name: &str, stack: usize, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     boxed(name, stack, Box::new(work))
+}
+
+/// Lets this thread run before others, if the privilege is there. It must start no process, which would do the same.
+pub fn hurry() {
+    // None means this thread alone.
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 #[inline(never)]

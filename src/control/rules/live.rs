@@ -192,26 +192,30 @@ impl Live {
         candidates: &[Requester<'_>],
         asking: Asking,
     ) -> Strictest {
-        let reach;
-        let asked = match wanted {
-            Wanted::Helper(path) => Asked::Helper(path),
-            Wanted::Module(name) => {
-                let tree = if rules.needs_resolution() { self.modules.get().ok() } else { None };
-                reach = tree.and_then(|tree| tree.reach(name).ok());
-                Asked::Module { name, resolved: reach.as_ref().map_or(Resolved::Unknown, Resolved::To) }
-            }
-        };
         let unknown = [Requester::default()];
         let candidates = if candidates.is_empty() { &unknown } else { candidates };
-        let strictest = Strictest::of(candidates.iter().map(|requester| rules.judge(&asked, requester)), mode);
+        let strictest = self.resolved(rules, wanted, |asked| {
+            Strictest::of(candidates.iter().map(|requester| rules.judge(asked, requester)), mode)
+        });
         self.counts.add(rules, wanted.name(), asking, &strictest.decision);
         strictest
     }
 
-    /// Whether a decision depends on who asks.
-    pub fn asks_who(&self) -> bool {
+    /// What is wanted, with what its name resolves to.
+    fn resolved<T>(&self, rules: &Rules, wanted: Wanted<'_>, judge: impl FnOnce(&Asked<'_>) -> T) -> T {
+        let name = match wanted {
+            Wanted::Helper(path) => return judge(&Asked::Helper(path)),
+            Wanted::Module(name) => name,
+        };
+        let tree = if rules.needs_resolution() { self.modules.get().ok() } else { None };
+        let reach = tree.and_then(|tree| tree.reach(name).ok());
+        judge(&Asked::Module { name, resolved: reach.as_ref().map_or(Resolved::Unknown, Resolved::To) })
+    }
+
+    /// Whether what happens to this request depends on who asks.
+    pub fn asks_who(&self, wanted: Wanted<'_>) -> bool {
         let (mode, rules) = self.look();
-        !is_idle(mode) && rules.asks_who()
+        !is_idle(mode) && rules.asks_who() && !self.resolved(&rules, wanted, |asked| rules.is_same_for_all(asked))
     }
 }
 

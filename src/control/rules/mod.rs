@@ -18,4 +18,4 @@ pub use order::{Now, Order, OrderFile, publish};
 pub use replay::{Change, Counts, Replay, requester};
 pub use strictest::Strictest;
 pub use unknown::unknown_requesters;
-pub use verdict::{Answers, Asks, Given, Judge, Open, Told, Untaken};
+pub use verdict::{Answers, Asks, Given, Judge, Open, Told, Untaken, Waiters};

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::abi::error::SysError;
 use crate::abi::profile::Profile;
@@ -24,12 +24,12 @@ pub type Told = Arc<dyn Fn(i32, &Decision, &str) + Send + Sync>;
 /// Told of a helper, by its pid, that has not taken the answer to its question: the compiled rules decide.
 pub type Untaken = Arc<dyn Fn(i32) + Send + Sync>;
 
-/// Says who waits for the helper with this pid, at the latest at this moment; `None` if that is not known. Of one that was
-/// killed nothing is known.
-pub type Asks = Arc<dyn Fn(i32, Instant) -> Option<Waiter> + Send + Sync>;
+/// Says who waits for the helper with this pid and start time, if that is known by now. Of one that was killed nothing is
+/// known. It does not wait.
+pub type Asks = Arc<dyn Fn(i32, u64) -> Option<Waiter> + Send + Sync>;
 
-/// How long that may take. The shim waits for 200 ms, and a question may come while others are waited for.
-const PATIENCE: Duration = Duration::from_millis(60);
+/// How long the trace may take to tell that. The shim waits for 200 ms.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A question that is open.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,8 @@ pub struct Open<'a> {
     pub connection: BorrowedFd<'a>,
     /// The helper.
     pub pid: i32,
+    /// When its process started.
+    pub start_time: Option<u64>,
     /// Whether its requester waits for its end, as far as is known. One that does not is nowhere to be found.
     pub is_waited: bool,
     /// What it is to run.
@@ -79,6 +81,7 @@ pub struct Judge {
     told: Told,
     untaken: Option<Untaken>,
     asks: Option<Asks>,
+    patience: Duration,
     counts: [AtomicU64; 3],
 }
 
@@ -103,6 +106,7 @@ impl Judge {
             told,
             untaken: None,
             asks: None,
+            patience: PATIENCE,
             counts: Default::default(),
         }
     }
@@ -121,6 +125,13 @@ impl Judge {
         self
     }
 
+    /// How long a question may wait until that is said.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Tells of answers that come too late.
     #[must_use]
     pub fn telling_untaken(mut self, untaken: Untaken) -> Self {
@@ -133,44 +144,34 @@ impl Judge {
         self.untaken.iter().for_each(|told| told(pid));
     }
 
-    /// Answers each of these questions, as soon as its requester is known: `send` gets the question's place among them.
-    pub fn answers(&self, questions: &[Open<'_>], mut send: impl FnMut(usize, Given)) {
-        let asks_who = self.live.asks_who();
-        let trace = |open: &Open<'_>, until: Instant| {
-            self.asks.as_ref().filter(|_| asks_who && open.is_waited)?(open.pid, until)
-        };
-        let now = Instant::now();
-        let mut left: Vec<usize> = (0..questions.len()).collect();
-        let mut traced = |left: &mut Vec<usize>, until: Instant| {
-            left.retain(|at| {
-                let told = trace(&questions[*at], until);
-                told.iter().for_each(|waiter| send(*at, self.answer(&questions[*at], &[known(waiter)])));
-                told.is_none()
-            });
-        };
-        traced(&mut left, now);
-        if left.is_empty() {
-            return;
+    /// How long this question may wait for its requester to be known: not at all if nothing would tell.
+    pub fn patience(&self, open: &Open<'_>) -> Duration {
+        let tells = self.asks.is_some() && open.is_waited && open.start_time.is_some();
+        if tells { self.patience } else { Duration::ZERO }
+    }
+
+    /// Answers a question now if it does not matter who asks, or the trace has told that.
+    pub fn at_once(&self, open: &Open<'_>) -> Option<Given> {
+        if !self.live.asks_who(wanted(open)) {
+            return Some(self.answer(open, &[]));
         }
-        let waiters = if asks_who { requesters(&Waiting::now()) } else { Vec::new() };
-        if !matches!(&waiters[..], [one] if one.ids.is_some()) {
-            traced(&mut left, now + PATIENCE);
+        let asks = self.asks.as_ref().filter(|_| open.is_waited)?;
+        let waiter = asks(open.pid, open.start_time?)?;
+        Some(self.answer(open, &[known(&waiter)]))
+    }
+
+    /// Answers a question by everybody who may have asked it.
+    pub fn by(&self, open: &Open<'_>, waiters: &Waiters) -> Given {
+        let mut candidates: Vec<Requester<'_>> = waiters.0.iter().map(known).collect();
+        if !open.is_waited {
+            // Its requester does not wait.
+            candidates.push(Requester::default());
         }
-        let mut candidates: Vec<Requester<'_>> = waiters.iter().map(known).collect();
-        // The last one is for helpers whose requester does not wait.
-        candidates.push(Requester::default());
-        let waited = &candidates[..candidates.len() - 1];
-        for at in left {
-            let open = &questions[at];
-            send(at, self.answer(open, if open.is_waited { waited } else { &candidates }));
-        }
+        self.answer(open, &candidates)
     }
 
     fn answer(&self, open: &Open<'_>, candidates: &[Requester<'_>]) -> Given {
-        let wanted = match open.question.module() {
-            Some(name) => Wanted::Module(name),
-            None => Wanted::Helper(open.question.program()),
-        };
+        let wanted = wanted(open);
         let (mode, Strictest { decision, is_torn }) = self.live.strictest(wanted, candidates);
         let mut refused = None;
         let (decision, given) = match decision {
@@ -247,14 +248,36 @@ impl Judge {
     }
 }
 
-/// Everybody who may have asked. One who was killed since, or who is not waited for, is unknown: where more helpers are
-/// waited for than there are requesters, the unknown one may be any helper's.
-fn requesters(waiting: &Waiting) -> Vec<Waiter> {
-    let mut all: Vec<Waiter> = waiting.requesters.iter().map(|tid| Waiter::of(*tid)).collect();
-    if all.len() < waiting.workers {
-        all.push(Waiter::default());
+/// Everybody who waits for a helper, and so may have asked a question that is open. One who was killed since, or who is not
+/// waited for, is unknown: where more helpers are waited for than there are requesters, the unknown one may be any helper's.
+#[derive(Clone, Debug)]
+pub struct Waiters(Vec<Waiter>);
+
+impl Waiters {
+    /// Looks at every thread of this machine: that takes some milliseconds.
+    pub fn now() -> Self {
+        Self::of(&Waiting::now())
     }
-    all
+
+    fn of(waiting: &Waiting) -> Self {
+        let mut all: Vec<Waiter> = waiting.requesters.iter().map(|tid| Waiter::of(*tid)).collect();
+        if all.len() < waiting.workers {
+            all.push(Waiter::default());
+        }
+        Self(all)
+    }
+
+    /// Whether there is one alone, who is known.
+    pub fn is_one(&self) -> bool {
+        matches!(&self.0[..], [one] if one.ids.is_some())
+    }
+}
+
+fn wanted<'a>(open: &Open<'a>) -> Wanted<'a> {
+    match open.question.module() {
+        Some(name) => Wanted::Module(name),
+        None => Wanted::Helper(open.question.program()),
+    }
 }
 
 fn known(waiter: &Waiter) -> Requester<'_> {
@@ -278,6 +301,6 @@ mod tests {
     }
 
     fn requesters_of(workers: usize, count: usize) -> Vec<Waiter> {
-        requesters(&Waiting { requesters: vec![-1; count], workers })
+        Waiters::of(&Waiting { requesters: vec![-1; count], workers }).0
     }
 }

@@ -33,21 +33,34 @@ pub enum Resolved<'a> {
 
 /// A match: the number of the rule, and why.
 type Hit = (usize, Because, bool);
+/// As [`conditions`].
+type Holds<'a> = &'a dyn Fn(&Rule) -> Option<bool>;
 
 impl Rules {
     /// The first rule that matches.
     pub fn judge(&self, asked: &Asked<'_>, by: &Requester<'_>) -> Verdict {
+        self.verdict(self.hit(asked, &|rule| conditions(rule, by)))
+    }
+
+    /// Whether the verdict is the same whoever asks: the first rule about this has no conditions, or there is none.
+    pub fn is_same_for_all(&self, asked: &Asked<'_>) -> bool {
+        let has_conditions = |rule: &Rule| Some(!rule.conditions.is_empty());
+        self.hit(asked, &has_conditions).is_none_or(|(_, _, has_conditions)| !has_conditions)
+    }
+
+    /// The first rule whose conditions hold, as `holds` says, and that matches.
+    fn hit(&self, asked: &Asked<'_>, holds: Holds<'_>) -> Option<Hit> {
         let mut best: Option<Hit> = None;
         match *asked {
-            Asked::Helper(path) => self.first_of(self.index.helpers(path), by, &mut best, |_| Some(Because::Any)),
-            Asked::Module { name, resolved } => self.judge_module(name, resolved, by, &mut best),
+            Asked::Helper(path) => self.first_of(self.index.helpers(path), holds, &mut best, |_| Some(Because::Any)),
+            Asked::Module { name, resolved } => self.judge_module(name, resolved, holds, &mut best),
         }
         let plainly = |rule: &Rule| plainly(rule, asked);
-        self.first_of(self.index.others().iter().copied(), by, &mut best, plainly);
+        self.first_of(self.index.others().iter().copied(), holds, &mut best, plainly);
         if matches!(asked, Asked::Module { resolved: Resolved::Unknown, .. }) {
-            self.first_of(self.index.denied_modules().iter().copied(), by, &mut best, plainly);
+            self.first_of(self.index.denied_modules().iter().copied(), holds, &mut best, plainly);
         }
-        self.verdict(best)
+        best
     }
 
     /// The same, by trying one rule after the other: the definition that the index must agree with.
@@ -73,14 +86,14 @@ impl Rules {
     fn first_of(
         &self,
         numbers: impl IntoIterator<Item = usize>,
-        by: &Requester<'_>,
+        holds: Holds<'_>,
         best: &mut Option<Hit>,
         matches: impl Fn(&Rule) -> Option<Because>,
     ) {
         let until = best.as_ref().map_or(usize::MAX, |best| best.0);
         for number in numbers.into_iter().take_while(|number| *number < until) {
             let rule = &self.rules[number];
-            if let Some(doubtful) = conditions(rule, by)
+            if let Some(doubtful) = holds(rule)
                 && let Some(because) = matches(rule)
             {
                 *best = Some((number, because, doubtful));
@@ -89,7 +102,7 @@ impl Rules {
         }
     }
 
-    fn judge_module(&self, name: &[u8], resolved: Resolved<'_>, by: &Requester<'_>, best: &mut Option<Hit>) {
+    fn judge_module(&self, name: &[u8], resolved: Resolved<'_>, holds: Holds<'_>, best: &mut Option<Hit>) {
         // The rules whose conditions do not hold, as bits: one rule may be about several of these texts.
         let mut failed: Vec<u64> = Vec::new();
         let mut look = |text: &[u8], role: Role, because: &dyn Fn() -> Because| {
@@ -101,7 +114,7 @@ impl Rules {
                 if failed.get(word).is_some_and(|known| known & bit != 0) {
                     return true;
                 }
-                let Some(doubtful) = conditions(rule, by) else {
+                let Some(doubtful) = holds(rule) else {
                     failed.resize(self.rules.len().div_ceil(64), 0);
                     failed[word] |= bit;
                     return true;

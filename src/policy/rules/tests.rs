@@ -326,6 +326,9 @@ proptest! {
             Asked::Helper(b"/c"),
         ] {
             prop_assert_eq!(all.judge(&asked, &by), all.judge_linearly(&asked, &by), "{:?} {}", asked, lines.join("\n"));
+            if all.is_same_for_all(&asked) {
+                prop_assert_eq!(all.judge(&asked, &by), all.judge(&asked, &Requester::default()));
+            }
         }
     }
 

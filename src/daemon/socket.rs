@@ -72,8 +72,10 @@ impl Listener {
             }
         }
         let none = || SysError::new("no Unix stream socket was passed", Errno::ENOTSOCK);
-        let of =
-            |socket| Self { socket, path: PathBuf::new(), readers: None, with_pidfd: false, remark: None, made: None };
+        let of = |socket| {
+            let path = path_of(&socket);
+            Self { socket, path, readers: None, with_pidfd: false, remark: None, made: None }
+        };
         (is_any.then(|| control.ok_or_else(none).and_then(Self::of)), verdicts.map(of))
     }
 
@@ -106,9 +108,7 @@ impl Listener {
 
     /// A socket that the service manager made.
     fn of(socket: OwnedFd) -> Result<Self, SysError> {
-        let address = getsockname(&socket).ok().and_then(|any| SocketAddrUnix::try_from(any).ok());
-        let name = address.and_then(|address| address.path_bytes().map(<[u8]>::to_vec)).unwrap_or_default();
-        let path = PathBuf::from(OsString::from_vec(name));
+        let path = path_of(&socket);
         // `SocketGroup=` of the socket unit.
         let group = fs::symlink_metadata(&path).ok().filter(|file| file.mode() & 0o060 == 0o060 && file.gid() != 0);
         let with_pidfd = pass_credentials(&socket)?;
@@ -173,6 +173,13 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.unlink();
     }
+}
+
+/// Where a socket was bound; empty if it was nowhere.
+fn path_of(socket: &OwnedFd) -> PathBuf {
+    let address = getsockname(socket).ok().and_then(|any| SocketAddrUnix::try_from(any).ok());
+    let name = address.and_then(|address| address.path_bytes().map(<[u8]>::to_vec)).unwrap_or_default();
+    PathBuf::from(OsString::from_vec(name))
 }
 
 /// The name of a socket, locked for this process: no other daemon serves it.

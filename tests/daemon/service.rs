@@ -180,14 +180,15 @@ fn the_units_are_sound() {
     }
     let dir = Dir::new();
     let units = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/systemd");
-    for name in ["khelper.service", "khelper.socket"] {
+    let names = ["khelper.service", "khelper.socket", "khelper-shim.socket"];
+    for name in names {
         // The installed path does not exist here.
         let text = std::fs::read_to_string(units.join(name)).unwrap();
         let text = text.replace("/usr/bin/khelper", env!("CARGO_BIN_EXE_khelper"));
         std::fs::write(dir.path().join(name), text).unwrap();
     }
     let mut verify = std::process::Command::new(tool);
-    verify.args(["verify", "--man=no"]).arg(dir.path().join("khelper.socket")).arg(dir.path().join("khelper.service"));
+    verify.args(["verify", "--man=no"]).args(names.map(|name| dir.path().join(name)));
     let verified = verify.output().unwrap();
     let text = String::from_utf8_lossy(&verified.stderr).into_owned();
     assert!(verified.status.success() && !text.contains("khelper"), "{text}");

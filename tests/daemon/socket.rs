@@ -3,6 +3,7 @@
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 
+use khelper::sys::linux::seqpacket;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use serde_json::json;
@@ -152,6 +153,42 @@ fn the_service_managers_socket_is_used() {
         assert!(path.exists(), "the service manager's socket stays");
     }
     drop(manager);
+}
+
+/// As `khelper-shim.socket` passes it beside `khelper.socket`.
+#[test]
+fn a_socket_for_the_shim_that_is_passed_is_served_and_stays() {
+    let dir = Dir::new();
+    let (calls, folder) = (dir.path().join("passed"), dir.path().join("shim"));
+    std::fs::create_dir(&folder).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&calls).unwrap();
+    let for_shim = seqpacket::bound(&folder.join("passed")).unwrap();
+    seqpacket::open(&for_shim).unwrap();
+    let fds = [std::os::fd::AsRawFd::as_raw_fd(&listener), std::os::fd::AsRawFd::as_raw_fd(&for_shim)];
+    let pass = move || {
+        // SAFETY: system calls, and setenv in a child with one thread. Copies above both numbers come first.
+        unsafe {
+            let copies = fds.map(|fd| libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 10));
+            copies.into_iter().zip(3..).for_each(|(copy, to)| _ = libc::dup2(copy, to));
+            let mut text = [0u8; 16];
+            libc::setenv(c"LISTEN_PID".as_ptr(), format_pid(&mut text, libc::getpid()), 1);
+            libc::setenv(c"LISTEN_FDS".as_ptr(), c"2".as_ptr(), 1);
+        }
+        Ok(())
+    };
+    let command = command(&dir);
+    let mut bare = std::process::Command::new(command.get_program());
+    bare.args(command.get_args().filter(|arg| *arg != "--socket" && !arg.as_encoded_bytes().ends_with(b"/s")));
+    // SAFETY: see `pass`.
+    unsafe { bare.pre_exec(pass) };
+    let mut child = bare.stderr(std::process::Stdio::null()).spawn().unwrap();
+    assert_eq!(Client::new(&calls).get("khelper.era"), "3.4");
+    let patience = rustix::event::Timespec { tv_sec: 60, tv_nsec: 0 };
+    assert_eq!(seqpacket::presence(&folder.join("passed"), patience), seqpacket::Presence::Alive);
+    assert!(folder.join("rules.bin").exists(), "the compiled rules are beside the socket");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(folder.join("passed").exists(), "the service manager's socket stays");
 }
 
 /// The digits of a pid and a NUL, without the allocator.

@@ -116,7 +116,7 @@ fn run(words: &Words) -> u8 {
             }
         }
         Asked::Nobody | Asked::Left if settings::fails_closed() => {
-            say(b"khelper: shim: no daemon, the helper does not run\n");
+            say(verdict::LOGGED[2].as_bytes());
             return DENIED;
         }
         Asked::Nobody => {}
@@ -124,10 +124,7 @@ fn run(words: &Words) -> u8 {
         Asked::NoAnswer | Asked::Left => {
             let module = module(argv, is_module).map(|name| trimmed(bytes(name)));
             let allowed = rules::allow(settings::rules(), &Subject { module, helper: trimmed(bytes(helper)) });
-            say(match allowed {
-                true => b"khelper: shim: no verdict, the compiled rules allow\n",
-                false => b"khelper: shim: no verdict, the compiled rules deny\n",
-            });
+            say(verdict::LOGGED[usize::from(!allowed)].as_bytes());
             if !allowed {
                 return DENIED;
             }

@@ -97,7 +97,7 @@ fn run(args: &Args) -> u8 {
             changes.close();
             return code;
         }
-        cli::Command::Rules(args) => return cli::rules::rules(args),
+        cli::Command::Rules(rules) => return cli::rules::rules(rules, &|is_usual| target::rules(args, is_usual)),
         cli::Command::Profile(args) if !args.runs() => return cli::profile::look(args).unwrap_or_default(),
         cli::Command::Bridge(args) => return bridge(args.socket.as_deref()),
         cli::Command::Log(log) => {

@@ -120,6 +120,10 @@ pub struct RulesState {
     pub denied: u64,
     /// Requests that would have been denied since the start if the rules had been enforced.
     pub would_deny: u64,
+    /// Requests of this machine's kernel since the start whose helpers did not wait for the answer: the shim's compiled rules
+    /// decided. Some of them were judged, too.
+    #[serde(default)]
+    pub late: u64,
 }
 
 #[cfg(test)]

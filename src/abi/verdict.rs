@@ -59,6 +59,14 @@ pub const SECCOMP: u8 = 64;
 /// Every flag of an answer. A flag that the shim does not know could be a restriction: it is no answer.
 const KNOWN: u8 = ALLOW | NO_NEW_PRIVS | IDS | SETS | LANDLOCK | READ_ONLY_ROOT | SECCOMP;
 
+/// What the shim writes into the kernel's log where it had no verdict, or no daemon and is to run nothing then. The daemon
+/// does not learn of these decisions, and `khelper rules status` counts these lines.
+pub const LOGGED: [&str; 3] = [
+    "khelper: shim: no verdict, the compiled rules allow\n",
+    "khelper: shim: no verdict, the compiled rules deny\n",
+    "khelper: shim: no daemon, the helper does not run\n",
+];
+
 /// What the daemon answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {

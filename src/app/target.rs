@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::ControlError;
+use crate::abi::rules_mode::RulesState;
 use crate::cli::exit::Verdict;
 use crate::cli::need::{Need, Use};
 use crate::cli::target::Chosen;
@@ -123,6 +124,16 @@ pub(super) fn history(args: &Args, files: impl FnOnce() -> u8, ask: impl FnOnce(
     let chosen = args.target.as_ref().and_then(|chosen| address(chosen, args.far.sudo));
     let Some(address) = chosen else { return files() };
     Direct::connect(&address).map_or_else(|error| fail(&error), |direct| ask(Arc::new(direct)))
+}
+
+/// The state of the rules of the daemon that the operator chose, or of the usual one if that `is_usual`.
+pub(super) fn rules(args: &Args, is_usual: bool) -> Result<Option<RulesState>, ControlError> {
+    let chosen = args.target.as_ref().and_then(|chosen| address(chosen, args.far.sudo));
+    let Some(address) = chosen.or_else(|| is_usual.then(Address::usual)) else { return Ok(None) };
+    match Direct::connect(&address)?.ask(&Command::Status)? {
+        Reply::Status(snapshot) => Ok(snapshot.rules),
+        _ => Ok(None),
+    }
 }
 
 /// Whether the daemon takes requests from this process. A process that may read alone gets an engine of its own.

@@ -3,14 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::abi::rules_mode::{Mode, ModeFor};
+use crate::abi::error::{ControlError, io_words};
+use crate::abi::rules_mode::{Mode, ModeFor, RulesState};
+use crate::abi::verdict::LOGGED;
 use crate::control::module_tree::ModuleTree;
 use crate::control::rules::text::counted;
 use crate::control::rules::{Folders, Now, Order, OrderFile, compiled, publish, unknown_requesters};
 use crate::control::shim::{self, Presence};
+use crate::control::text::status::decisions;
 use crate::policy::rules::{Fault, Rules};
-use crate::sys::linux::seqpacket;
 use crate::sys::linux::waiting::misnamed;
+use crate::sys::linux::{kernel_log, seqpacket};
 
 use crate::verbs::knobs::trial_time;
 
@@ -165,8 +168,36 @@ fn again(back: Option<Mode>) -> String {
     format!("{} again", back.map_or("the mode of `khelper serve --rules`", Mode::name))
 }
 
+/// Asks a daemon for the state of its rules. Its argument says whether one at the usual socket would be the right one.
+pub type Asked<'a> = &'a dyn Fn(bool) -> Result<Option<RulesState>, ControlError>;
+
+/// What the rules of the daemon have decided.
+fn decided(places: &Places, asked: Asked<'_>) -> String {
+    match asked(places.shim_socket.is_none()) {
+        Ok(Some(state)) => format!("since the daemon's start: {}", decisions(&state)),
+        Ok(None) => "not known: this daemon has no rules, or is another one: name it with --target".to_owned(),
+        Err(error) => format!("not known: {error}"),
+    }
+}
+
+/// What the shim has decided without a daemon or without its answer, which it writes into the kernel's log alone.
+fn undirected() -> String {
+    let log = match kernel_log::count(LOGGED.map(|line| line.trim_ascii_end().as_bytes())) {
+        Ok(log) => log,
+        Err(error) => return format!("not known: /dev/kmsg: {}", io_words(&error)),
+    };
+    let [allowed, denied, closed] = log.counts;
+    let closed = match closed {
+        0 => String::new(),
+        closed => format!(", and {closed} not run without a daemon (--fail-closed)"),
+    };
+    let since =
+        if log.is_whole { "since the machine started" } else { "at least: the kernel's log has lost its beginning" };
+    format!("{allowed} allowed and {denied} denied by the compiled rules{closed}, {since}")
+}
+
 /// Says what is in force. The exit code is 1 if something is at fault.
-pub fn status(places: &Places, answers: &Answers) -> Result<u8, u8> {
+pub fn status(places: &Places, asked: Asked<'_>, answers: &Answers) -> Result<u8, u8> {
     let now = Now::read();
     let mut code = 0;
     match places.order().read() {
@@ -209,5 +240,7 @@ pub fn status(places: &Places, answers: &Answers) -> Result<u8, u8> {
         Presence::Hidden => "shim: it is not known whether a daemon gives verdicts: connecting is not permitted",
         Presence::Absent => "shim: no daemon gives verdicts",
     });
+    answers.line(&format!("decided: {}", decided(places, asked)));
+    answers.line(&format!("without a verdict: {}", undirected()));
     Ok(code)
 }

@@ -110,6 +110,8 @@ fn rules(out: &mut Text, state: &RulesState) {
     let decisions = [("allowed", state.allowed), ("denied", state.denied), ("would_deny", state.would_deny)];
     let help = "Requests that the rules have judged, by decision.";
     out.counters("khelper_rule_decisions", help, "decision", &decisions);
+    let help = "Requests that the shim's compiled rules decided, because the answer came too late.";
+    out.counter("khelper_rule_answers_late", help, state.late);
     out.gauge("khelper_rules", "Rules that are in force.", &state.rules.to_string());
     out.head("khelper_rules_mode", "gauge", "1 for the mode that the rules have now.");
     for mode in Mode::ALL {

@@ -506,6 +506,7 @@ impl Seed {
                 allowed: self.n(52),
                 denied: self.n(53),
                 would_deny: self.n(54),
+                late: self.n(99),
             }),
             kernel: self.maybe(Box::new(WatchState {
                 since: self.maybe(self.time(45)),

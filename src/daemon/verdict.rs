@@ -175,6 +175,11 @@ impl Server {
         self.shared.unanswered[what].fetch_add(more as u64, Ordering::Relaxed);
     }
 
+    fn late(&self, count: usize) {
+        self.count(LATE, count);
+        self.parts.judge.late(count);
+    }
+
     fn wait(&self) {
         let fixed = [self.wake.as_fd(), self.parts.socket.as_fd()];
         let all = fixed.into_iter().chain(self.connections.iter().map(|connection| connection.socket.as_fd()));
@@ -252,7 +257,7 @@ impl Server {
         let judge = self.parts.judge.clone();
         let gone = |asked: &mut Asked| !seqpacket::is_open(asked.connection.socket.as_fd());
         let late: Vec<Asked> = self.asked.extract_if(.., gone).collect();
-        self.count(LATE, late.len());
+        self.late(late.len());
         self.send(|open, _| judge.at_once(open));
         let now = Instant::now();
         // One that has just come and is alone: its requester may be the only one that waits.
@@ -272,7 +277,7 @@ impl Server {
             match given(&open, asked.until) {
                 None => left.push(asked),
                 Some(given) if seqpacket::sent(open.connection, &given.packet(), given.ruleset()).is_err() => {
-                    self.count(LATE, 1);
+                    self.late(1);
                     self.parts.judge.untaken(open.pid);
                 }
                 Some(_) => {}

@@ -20,6 +20,7 @@ const NAME: usize = 256;
 pub struct Counts {
     store: Mutex<Store>,
     totals: [AtomicU64; 3],
+    late: AtomicU64,
 }
 
 /// How many requests were judged since the start, whatever rules were in force.
@@ -82,6 +83,16 @@ impl Counts {
             *(if enforced { &mut store.view.denied } else { &mut store.view.would_deny }) += 1;
             store.deny(cited, enforced, asked, asking);
         }
+    }
+
+    /// So many helpers have not waited for their answer.
+    pub fn late(&self, count: u64) {
+        self.late.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many have not, since the start.
+    pub fn were_late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
     }
 
     /// What was counted since the start.

@@ -142,7 +142,13 @@ impl Live {
             allowed: judged.allowed,
             denied: judged.denied,
             would_deny: judged.would_deny,
+            late: self.counts.were_late(),
         }
+    }
+
+    /// So many helpers of the kernel have not waited for their answer.
+    pub fn late(&self, count: u64) {
+        self.counts.late(count);
     }
 
     /// The rules, and what they have decided since they were read.

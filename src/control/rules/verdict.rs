@@ -139,6 +139,11 @@ impl Judge {
         self
     }
 
+    /// So many helpers have not waited for their answer: the compiled rules decide.
+    pub fn late(&self, count: usize) {
+        self.live.late(count as u64);
+    }
+
     /// The helper with this pid has not taken its answer.
     pub fn untaken(&self, pid: i32) {
         self.untaken.iter().for_each(|told| told(pid));

@@ -98,14 +98,22 @@ pub fn drift(compared: &Comparison) -> String {
     )
 }
 
-/// `rules: enforce for 412 s, then audit; 14 rules; since the start: 1,204 allowed, 3 denied, 0 would be denied`.
+/// `rules: enforce for 412 s, then audit; 14 rules; since the start: 1204 allowed, 3 denied, 0 would be denied`.
 pub fn rules(state: &RulesState) -> String {
     let trial = state.mode.seconds.map(|left| format!(" for {left} s, then {}", state.then.name())).unwrap_or_default();
-    let (allowed, denied, would_deny) = (state.allowed, state.denied, state.would_deny);
     let mode = state.mode.mode.name();
-    let counts = format!("since the start: {allowed} allowed, {denied} denied, {would_deny} would be denied");
     let plural = if state.rules == 1 { "" } else { "s" };
-    format!("rules: {mode}{trial}; {} rule{plural}; {counts}", state.rules)
+    format!("rules: {mode}{trial}; {} rule{plural}; since the start: {}", state.rules, decisions(state))
+}
+
+/// `1204 allowed, 3 denied, 0 would be denied; 2 by the compiled rules, because the answer came too late`.
+pub fn decisions(state: &RulesState) -> String {
+    let RulesState { allowed, denied, would_deny, late, .. } = state;
+    let late = match late {
+        0 => String::new(),
+        late => format!("; {late} by the compiled rules, because the answer came too late"),
+    };
+    format!("{allowed} allowed, {denied} denied, {would_deny} would be denied{late}")
 }
 
 /// The ledger, and why its last write failed.

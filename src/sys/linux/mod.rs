@@ -16,6 +16,7 @@ mod inherited;
 pub mod kernel_ask;
 pub mod kernel_helper;
 pub mod kernel_knobs;
+pub mod kernel_log;
 pub mod kernel_programs;
 mod keyring;
 pub mod landlock;

@@ -86,7 +86,8 @@ pub(super) fn tried(mode: Mode, seconds: Option<u32>, columns: u16, rows: u16) -
     let mut model = model(Ok(view(mode)), columns, rows);
     let mode = ModeFor { mode, seconds };
     let then = if seconds.is_some() { Mode::Audit } else { mode.mode };
-    model.snapshot.rules = Some(RulesState { mode, then, rules: 6, allowed: 2_398, denied: 0, would_deny: 33 });
+    model.snapshot.rules =
+        Some(RulesState { mode, then, rules: 6, allowed: 2_398, denied: 0, would_deny: 33, late: 0 });
     model
 }
 

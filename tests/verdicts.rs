@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use khelper::abi::verdict::{ANSWER, Answer, VERSION};
 use khelper::control::module_tree::ModuleTree;
 use khelper::control::profiles::{self, Live as Profiles};
-use khelper::control::rules::{Asks, Folders, Judge, Live, OrderFile};
+use khelper::control::rules::{Asks, Folders, Judge, Live, Open, OrderFile};
 use khelper::control::shim::{Release, Settings, is_carried, program};
 use khelper::daemon::verdict::{Admit, Parts, Verdicts};
 use khelper::policy::asker::may_ask;
@@ -111,7 +111,9 @@ impl Place {
         self.live = Some(live.clone());
         let _ = fs::remove_file(self.path("socket"));
         let told = self.told.clone();
-        let tell = move |_: i32, _: &_, sentence: &str| told.lock().unwrap().push(sentence.to_owned());
+        let tell = move |_: &Open<'_>, _: &_, sentence: Option<&str>| {
+            told.lock().unwrap().extend(sentence.map(str::to_owned));
+        };
         let (profiles, _) = Profiles::load(profiles::Folders::only(self.path("profiles.d")));
         let untaken = self.untaken.clone();
         let judge = Judge::new(live, Arc::new(tell)).profiles(Arc::new(move |name| profiles.get(name)));

@@ -16,7 +16,7 @@ use crate::control::host::{HostKernel, Ruling};
 use crate::control::module_tree::ModuleTree;
 use crate::control::profiles::{self, Live as Profiles};
 use crate::control::rules::text::{counted, remark};
-use crate::control::rules::{Answers, Folders, Judge, Live, OrderFile, Refused, Report};
+use crate::control::rules::{Answers, Folders, Judge, Live, Open, OrderFile, Refused, Report};
 use crate::control::shim::{self, Shim};
 use crate::daemon::journal::Journal;
 use crate::daemon::mailbox::Reloaded;
@@ -25,7 +25,6 @@ use crate::daemon::verdict::{Parts, Unanswered, Verdicts};
 use crate::engine::{Engine, ProfileHook};
 use crate::policy::asker::may_ask;
 use crate::policy::rules::Decision;
-use crate::sys::process::start_time;
 
 /// The socket of the shim. Root's daemon at its usual socket has one, and who names one.
 pub fn listen(args: &Serve) -> Result<Option<Listener>, SysError> {
@@ -134,16 +133,17 @@ pub fn answer(
     kernel: Option<Arc<HostKernel>>,
 ) -> Result<Answering, SysError> {
     let (journal, records) = (journal.clone(), kernel.clone());
-    let told = move |pid: i32, decision: &Decision, sentence: &str| {
-        match decision {
-            Decision::Allow(Some(cited)) if cited.rule.log => journal.line(Level::Info, sentence),
-            Decision::Allow(_) => {}
-            Decision::Deny(_) | Decision::WouldDeny(_) => journal.line(Level::Warning, sentence),
-        }
-        // It waits for the answer, so the pid is its own.
-        if let (Some(records), Some(start_time)) = (&records, start_time(pid)) {
+    let told = move |open: &Open<'_>, decision: &Decision, sentence: Option<&str>| {
+        let level = match decision {
+            Decision::Allow(Some(cited)) if cited.rule.log => Some(Level::Info),
+            Decision::Allow(_) => None,
+            Decision::Deny(_) | Decision::WouldDeny(_) => Some(Level::Warning),
+        };
+        level.into_iter().zip(sentence).for_each(|(level, sentence)| journal.line(level, sentence));
+        if let (Some(records), Some(start_time)) = (&records, open.start_time) {
             let is_denied = matches!(decision, Decision::Deny(_));
-            records.ruled(pid, start_time, Ruling { is_denied, sentence: sentence.into() });
+            let (sentence, program) = (sentence.map(Box::from), open.question.program().into());
+            records.ruled(open.pid, start_time, Ruling { is_denied, sentence, program });
         }
     };
     let socket = socket

@@ -34,10 +34,7 @@ pub fn of(observation: &Observation, id: u64, wall: impl Fn(u64) -> SystemTime) 
     record.module = request.map(|request| Arc::from(&*request.name));
     let list: Vec<Box<[u8]>> = facts.map(|facts| arguments(&facts.arguments)).unwrap_or_default();
     record.path = path(observation, list.first().map(|first| &**first));
-    record.args = match &record.module {
-        Some(name) if is_usual(&list, &record.path, name) => Args::Module,
-        _ => Args::List(list.into()),
-    };
+    record.args = args(list, &record.path, record.module.as_deref());
     record.status = observation.status.ok();
     record.outcome = outcome(observation);
     record.state = if record.outcome == Outcome::Running { State::Running } else { State::Ended };
@@ -106,6 +103,14 @@ fn actor(observation: &Observation) -> Actor {
 fn arguments(bytes: &[u8]) -> Vec<Box<[u8]>> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     bytes.split(|b| *b == 0).map(Box::from).collect()
+}
+
+/// The arguments of this program, short if they are the usual ones of a request for this module.
+pub(super) fn args(list: Vec<Box<[u8]>>, path: &[u8], module: Option<&[u8]>) -> Args {
+    match module {
+        Some(name) if is_usual(&list, path, name) => Args::Module,
+        _ => Args::List(list.into()),
+    }
 }
 
 fn is_usual(list: &[Box<[u8]>], path: &[u8], name: &[u8]) -> bool {

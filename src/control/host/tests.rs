@@ -214,7 +214,7 @@ fn ruled_place() -> (Store, Arc<Sink>, Observation, u64) {
 
 fn ruling(is_denied: bool) -> Ruling {
     let verb = if is_denied { "denied by" } else { "allowed by" };
-    Ruling { is_denied, sentence: format!("{verb} /r:7 (rule): asked x").into() }
+    Ruling { is_denied, sentence: Some(format!("{verb} /r:7 (rule): asked x").into()), program: (*b"/bin/it").into() }
 }
 
 #[test]
@@ -239,7 +239,9 @@ fn the_rule_that_decided_is_in_the_record_whether_it_or_the_helper_is_told_first
             let (_, record) = sink.0.lock().unwrap().last().unwrap().clone();
             let expected = if is_denied { (Outcome::Refused, Some(Stage::Hook)) } else { (Outcome::Exited, None) };
             assert_eq!((record.outcome, record.stage), expected);
-            assert_eq!((record.why().as_deref(), record.actor.uid), (Some(&*ruling(is_denied).sentence), 1000));
+            assert_eq!((record.why().as_deref(), record.actor.uid), (ruling(is_denied).sentence.as_deref(), 1000));
+            // The shim, and its path as argv[0], stand for it.
+            assert_eq!((&*record.path, &*record.argv().concat()), (&b"/bin/it"[..], &b"/bin/it-q--a\n"[..]));
             assert_eq!(record.status.unwrap().raw(), raw);
             // The next process with this number is another one.
             store.finished(&helper);

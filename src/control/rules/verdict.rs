@@ -18,8 +18,8 @@ use crate::sys::linux::waiting::{Waiter, Waiting};
 use super::live::Live;
 use super::strictest::Strictest;
 
-/// Told of each decision that cites a rule, before it is answered: the helper's pid, the decision, the sentence.
-pub type Told = Arc<dyn Fn(i32, &Decision, &str) + Send + Sync>;
+/// Told of each decision before it is answered: the question, the decision, and the sentence if a rule is cited.
+pub type Told = Arc<dyn Fn(&Open<'_>, &Decision, Option<&str>) + Send + Sync>;
 
 /// Told of a helper, by its pid, that has not taken the answer to its question: the compiled rules decide.
 pub type Untaken = Arc<dyn Fn(i32) + Send + Sync>;
@@ -197,12 +197,15 @@ impl Judge {
             Decision::WouldDeny(_) => ("would be denied by", 2),
         };
         self.counts[at].fetch_add(1, Ordering::Relaxed);
-        if let Decision::Allow(Some(cited)) | Decision::Deny(cited) | Decision::WouldDeny(cited) = &decision {
-            let of = cited.of(wanted.name());
-            let sentence =
-                refused.map_or_else(|| format!("{what} {of}"), |why| format!("not run, because {why}: {of}"));
-            (self.told)(open.pid, &decision, &sentence);
-        }
+        let cited = match &decision {
+            Decision::Allow(cited) => cited.as_ref(),
+            Decision::Deny(cited) | Decision::WouldDeny(cited) => Some(cited),
+        };
+        let sentence = cited.map(|cited| cited.of(wanted.name())).map(|of| match refused {
+            None => format!("{what} {of}"),
+            Some(why) => format!("not run, because {why}: {of}"),
+        });
+        (self.told)(open, &decision, sentence.as_deref());
         given
     }
 

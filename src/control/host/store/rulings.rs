@@ -3,8 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::abi::error::Stage;
-use crate::abi::record::{Outcome, Record};
+use crate::abi::record::{Args, Outcome, Record};
 use crate::control::host::birth;
+use crate::control::host::record::args;
 use crate::kernel::observation::Observation;
 
 use super::Store;
@@ -20,8 +21,10 @@ const DENIED: i32 = 1 << 8;
 pub struct Ruling {
     /// Nothing runs: the shim ends with exit code 1.
     pub is_denied: bool,
-    /// The decision and its rule: `denied by FILE:LINE (RULE): asked NAME`.
-    pub sentence: Box<str>,
+    /// The decision and its rule: `denied by FILE:LINE (RULE): asked NAME`; `None` if no rule is about it.
+    pub sentence: Option<Box<str>>,
+    /// What was to run, and does unless it is denied. The kernel started the shim.
+    pub program: Box<[u8]>,
 }
 
 /// Rulings by the pid of the helper, each with the start time of its process. One is kept until its helper's end is told:
@@ -69,20 +72,30 @@ pub(super) fn is_of(observation: &Observation, start_time: Option<u64>) -> impl 
 
 /// What a ruling adds to the record of its helper.
 pub(super) fn add(record: &mut Record, ruling: &Ruling) {
+    name(record, &ruling.program);
     let ended_so = record.status.is_none_or(|status| status.raw() == DENIED);
     match record.outcome {
-        Outcome::Running if !ruling.is_denied => record.said = Some(ruling.sentence.clone()),
+        Outcome::Running if !ruling.is_denied => record.said.clone_from(&ruling.sentence),
         // Its end is on the way.
         Outcome::Running | Outcome::ExecFailed => {}
         Outcome::Exited | Outcome::Lost if ruling.is_denied && ended_so => {
             (record.outcome, record.stage) = (Outcome::Refused, Some(Stage::Hook));
-            record.said = Some(ruling.sentence.clone());
+            record.said.clone_from(&ruling.sentence);
         }
         // It did not wait for this answer: nothing of the kind was denied.
         Outcome::Exited if ruling.is_denied => {}
         Outcome::Lost => {}
-        _ => record.said = Some(ruling.sentence.clone()),
+        _ => record.said.clone_from(&ruling.sentence),
     }
+}
+
+/// Names the program in place of the shim, whose path the kernel executes and which replaces argv[0].
+fn name(record: &mut Record, program: &[u8]) {
+    record.path = program.into();
+    let Args::List(list) = &record.args else { return };
+    let Some((_, others)) = list.split_first() else { return };
+    let all: Vec<Box<[u8]>> = std::iter::once(Box::from(program)).chain(others.iter().cloned()).collect();
+    record.args = args(all, program, record.module.as_deref());
 }
 
 impl Store {

@@ -102,7 +102,7 @@ fn every_entry_point(engine: &Engine, events: &Subscription, id: u64) {
     #[cfg(feature = "control")]
     {
         use khelper::control::{Command, dispatch_as};
-        let command = Command::RequestModule { name: b"dummy".to_vec(), wait: true };
+        let command = Command::RequestModule { name: b"dummy".to_vec(), wait: true, profile: None };
         let answer = dispatch_as(engine, engine.actor(Origin::CommandLine), command, &Cancel::new());
         assert_eq!(answer.unwrap_err().errno(), DEAD);
     }

@@ -119,7 +119,9 @@ pub fn requirement(command: &Command) -> Requirement {
         Command::Activity(page) if page.query.words.is_empty() => Requirement::Read,
         Command::Matching { query, .. } if query.words.is_empty() => Requirement::Read,
         Command::Activity(_) | Command::Matching { .. } | Command::Log(_) => Requirement::User,
-        Command::Chain(_) | Command::CheckPath(_) | Command::RequestModule { .. } => Requirement::User,
+        Command::Chain(_) | Command::CheckPath(_) | Command::RequestModule { profile: None, .. } => Requirement::User,
+        // A profile can take the files of modprobe.d from modprobe: what is blacklisted there would be loaded.
+        Command::RequestModule { profile: Some(_), .. } => Requirement::Run,
         Command::Abandon(_) | Command::Kill { .. } | Command::KillChain { .. } => Requirement::Change,
         Command::Write(writes) | Command::Persist(writes) => of_knobs(writes.iter().map(|(key, _)| *key)),
         Command::Unpersist(keys) => of_knobs(keys.iter().copied()),
@@ -224,7 +226,8 @@ mod tests {
     /// One command of each kind, and its name: a new kind does not compile until it is placed here.
     fn commands() -> Vec<(&'static str, Command)> {
         let name = |command: &Command| match command {
-            Command::RequestModule { .. } => "request",
+            Command::RequestModule { profile: None, .. } => "request",
+            Command::RequestModule { profile: Some(_), .. } => "request with a profile",
             Command::Call(_) => "run",
             Command::Probe { .. } => "probe",
             Command::Rehearse(_) => "rehearse",
@@ -276,7 +279,8 @@ mod tests {
             (Key::Gate, b"disabled"),
         ];
         let mut all = vec![
-            Command::RequestModule { name: b"dummy".to_vec(), wait: true },
+            Command::RequestModule { name: b"dummy".to_vec(), wait: true, profile: None },
+            Command::RequestModule { name: b"dummy".to_vec(), wait: true, profile: Some("keys".into()) },
             Command::Call(call),
             Command::Probe { bset: None, inheritable: None },
             Command::Rehearse(Rehearse { path: None, args: Vec::new(), bset: None, inheritable: None }),
@@ -423,7 +427,7 @@ mod tests {
             ) => "rodnw",
             ("request" | "chain" | "check path", _) => "ronw",
             ("abandon" | "kill" | "kill chain", _) => "row",
-            ("run" | "probe" | "rehearse" | "depth" | "persist" | "unpersist", _) => "r",
+            ("request with a profile" | "run" | "probe" | "rehearse" | "depth" | "persist" | "unpersist", _) => "r",
             ("write", Command::Write(writes)) => match writes.first().map(|(key, _)| *key) {
                 None | Some(Key::MaxConcurrent | Key::Live) => "row",
                 Some(_) => "r",

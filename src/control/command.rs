@@ -111,6 +111,9 @@ pub enum Command {
         /// True for WAIT_PROC, false for WAIT_EXEC (REQ-8).
         #[serde(default = "waits")]
         wait: bool,
+        /// The name of the profile that confines modprobe.
+        #[serde(default)]
+        profile: Option<String>,
     },
     /// Call a helper. Blocks until answered.
     Call(Call),

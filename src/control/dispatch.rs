@@ -15,7 +15,7 @@ use crate::abi::record::{Outcome, Record};
 use crate::abi::safe_text::SafeText;
 use crate::abi::subprocess::{HELPER_ENV, SubprocessInfo};
 use crate::abi::wait::WaitMode;
-use crate::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite};
+use crate::engine::{CallOptions, Caller, Cancel, Engine, KnobWrite, RequestOptions};
 
 use super::activity::reader::Reader;
 use super::authorize::{Access, Authorization, authorize};
@@ -61,7 +61,7 @@ fn perform(
 ) -> Result<Reply, ControlError> {
     let done = |done: Result<(), EngineError>| done.map(|()| Reply::Done).map_err(Into::into);
     match command {
-        Command::RequestModule { name, wait } => Ok(Reply::Answered(engine.request_module_as(name, wait, &ask))),
+        Command::RequestModule { name, wait, profile } => request(engine, &name, wait, profile, ask),
         Command::Call(call) => run(engine, call, ask).map(Reply::Answered),
         Command::Probe { bset, inheritable } => probe(engine, bset, inheritable, ask).map(Reply::Answered),
         Command::Rehearse(wanted) => rehearse(engine, wanted, &ask),
@@ -133,19 +133,31 @@ fn known_signal(signal: i32) -> Result<i32, ControlError> {
     Err(ControlError::Value { key: "signal".to_owned(), error })
 }
 
+fn request(
+    engine: &Engine,
+    name: &[u8],
+    wait: bool,
+    profile: Option<String>,
+    ask: Caller,
+) -> Result<Reply, ControlError> {
+    let profile = named_profile(engine, profile)?;
+    Ok(Reply::Answered(engine.request_module_with(name, wait, &RequestOptions { profile, ask })))
+}
+
 fn run(engine: &Engine, call: Call, ask: Caller) -> Result<Arc<Record>, ControlError> {
     let env = environment(call.env);
     let argv = std::iter::once(call.path.clone()).chain(call.args);
     let info = SubprocessInfo::setup(Some(call.path), argv, env)
         .map_err(|error| ControlError::Value { key: "call".into(), error })?;
     let own = own_masks(engine, call.bset, call.inheritable);
-    let profile = call.profile.map(|name| profile(engine, &name)).transpose()?;
+    let profile = named_profile(engine, call.profile)?;
     Ok(engine.call_usermodehelper_with(info, call.wait, &CallOptions { own, timeout: call.timeout, ask, profile }))
 }
 
-/// The profile of this name. Without it nothing runs.
-fn profile(engine: &Engine, name: &str) -> Result<Arc<Profile>, ControlError> {
-    engine.profile(name).ok_or_else(|| {
+/// The profile that a command names. Without it nothing runs.
+fn named_profile(engine: &Engine, name: Option<String>) -> Result<Option<Arc<Profile>>, ControlError> {
+    let Some(name) = name else { return Ok(None) };
+    engine.profile(&name).map(Some).ok_or_else(|| {
         let why = format!("there is no profile `{}`, or it has a fault", screen(name.as_bytes()));
         let advice = "nothing was started: see `khelper profile list` and `khelper profile check`";
         ControlError::Value { key: "profile".into(), error: ParseError::invalid(why, advice) }

@@ -12,7 +12,8 @@ pub fn repeat(record: &Record) -> Result<Command, String> {
     match record.kind {
         Kind::Module => {
             let name = record.module.as_deref().unwrap_or_default().to_vec();
-            Ok(Command::RequestModule { name, wait: matches!(record.wait, WaitMode::Proc { .. }) })
+            let profile = record.profile.as_deref().map(str::to_owned);
+            Ok(Command::RequestModule { name, wait: matches!(record.wait, WaitMode::Proc { .. }), profile })
         }
         Kind::Helper => call(record).map(Command::Call),
     }
@@ -56,7 +57,10 @@ mod tests {
     #[test]
     fn the_command_repeats_the_request() {
         let module = repeat(&record(1, b"x\xff", 0)).unwrap();
-        assert!(matches!(module, Command::RequestModule { name, wait: true } if name == b"x\xff"));
+        assert!(matches!(module, Command::RequestModule { name, wait: true, profile: None } if name == b"x\xff"));
+        let confined = Record { profile: Some("tight".into()), ..record(1, b"x", 0) };
+        let Command::RequestModule { profile, .. } = repeat(&confined).unwrap() else { panic!() };
+        assert_eq!(profile.as_deref(), Some("tight"));
         let list = |args: &[&[u8]]| Args::List(args.iter().map(|a| Box::from(*a)).collect());
         let env = |more: &[&[u8]]| -> Arc<[Box<[u8]>]> {
             HELPER_ENV.iter().map(|e| e.as_bytes()).chain(more.iter().copied()).map(Box::from).collect()

@@ -552,7 +552,7 @@ impl Seed {
         };
         let anchor = self.one(&[Anchor::First, Anchor::Last, Anchor::Near { id: self.n(4), index: 5, by: -6 }]);
         let all = vec![
-            Command::RequestModule { name: self.bytes(b'n'), wait: self.some },
+            Command::RequestModule { name: self.bytes(b'n'), wait: self.some, profile: self.maybe("keys".into()) },
             Command::Call(call),
             Command::Probe { bset: self.maybe(self.expr(4)), inheritable: self.maybe(self.expr(5)) },
             Command::Rehearse(Rehearse {

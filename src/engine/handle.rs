@@ -11,7 +11,7 @@ use crate::abi::subprocess::SubprocessInfo;
 use crate::abi::wait::WaitMode;
 
 use super::inner::Inner;
-use super::options::{CallOptions, Caller};
+use super::options::{CallOptions, Caller, RequestOptions};
 
 /// An engine: the kernel's usermode-helper code, re-created in user space. Cloning it makes another handle to the
 /// same engine. The engine ends when the last handle is dropped; running helpers keep running (UMH-14).
@@ -58,9 +58,14 @@ impl Engine {
 
     /// Like [`Self::request_module`], on behalf of `caller`, which can cancel the wait.
     pub fn request_module_as(&self, name: impl AsRef<[u8]>, wait: bool, caller: &Caller) -> Arc<Record> {
+        self.request_module_with(name, wait, &RequestOptions { profile: None, ask: caller.clone() })
+    }
+
+    /// Like [`Self::request_module`], with a profile or a requester for this request.
+    pub fn request_module_with(&self, name: impl AsRef<[u8]>, wait: bool, options: &RequestOptions) -> Arc<Record> {
         match self.check_process() {
-            Ok(()) => self.inner.request_module(name.as_ref(), wait, caller),
-            Err(error) => self.inner.forked_request(name.as_ref(), wait, caller, &error),
+            Ok(()) => self.inner.request_module(name.as_ref(), wait, options),
+            Err(error) => self.inner.forked_request(name.as_ref(), wait, &options.ask, &error),
         }
     }
 

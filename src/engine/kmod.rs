@@ -18,7 +18,8 @@ use crate::policy::rules::Wanted;
 
 use super::cancel::Cancel;
 use super::inner::Inner;
-use super::options::{Caller, How};
+use super::options::{How, RequestOptions};
+use super::rules::confined_by;
 use super::slots::Waited;
 use super::sysctl::Values;
 use crate::abi::event::EventKind;
@@ -43,7 +44,7 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// The profile that a rule names.
+/// The profile that confines modprobe, if there is one.
 type Confined = Option<Arc<Profile>>;
 
 /// Why a request got no slot.
@@ -53,7 +54,8 @@ enum NoSlot {
 }
 
 impl Inner {
-    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, caller: &Caller) -> Arc<Record> {
+    pub(super) fn request_module(self: &Arc<Self>, name: &[u8], wait: bool, options: &RequestOptions) -> Arc<Record> {
+        let caller = &options.ask;
         let values = self.sysctl.copy_for_request();
         let mode = if wait { WaitMode::PROC } else { WaitMode::EXEC };
         let (mut record, cancel) = self.draft(Kind::Module, mode, &values, caller);
@@ -65,7 +67,7 @@ impl Inner {
             return self.end_without_process(record, Outcome::Refused, Some(&error));
         }
         caller.begins(record.id);
-        let (slot, profile) = match self.admit(name, &values, &mut record, caller, &cancel) {
+        let (slot, profile) = match self.admit(name, &values, &mut record, options, &cancel) {
             Ok(slot) => slot,
             Err(NoSlot::Refused(error)) => return self.end_without_process(record, Outcome::Refused, Some(&error)),
             Err(NoSlot::Cancelled) => return self.give_up(record),
@@ -97,7 +99,7 @@ impl Inner {
         name: &[u8],
         values: &Values,
         record: &mut Record,
-        caller: &Caller,
+        options: &RequestOptions,
         cancel: &Cancel,
     ) -> Result<(Slot<'_>, Confined), NoSlot> {
         if values.era == Era::Current && values.path.is_empty() {
@@ -110,8 +112,9 @@ impl Inner {
         }
         let name = ModuleName::parse(name).map_err(|e| refused(Stage::Name, e.errno(), e.why(), e.advice()))?;
         self.not_within().map_err(NoSlot::Refused)?;
-        let profile = self.judge(&name, values, record)?;
-        Ok((self.take_slot(&name, values, record.id, [cancel, &caller.cancel])?, profile))
+        let by_rule = self.judge(&name, values, record)?;
+        let profile = confined_by(by_rule, options.profile.as_ref()).map_err(NoSlot::Refused)?;
+        Ok((self.take_slot(&name, values, record.id, [cancel, &options.ask.cancel])?, profile))
     }
 
     /// Checks the allow and deny lists and the rules, then calls the embedder's security hook (REQ-2). A panic in the hook refuses.

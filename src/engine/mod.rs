@@ -53,5 +53,5 @@ pub use cancel::Cancel;
 pub use gate::ReadGuard;
 pub use handle::Engine;
 pub use inner::{ProfileHook, RuleHook, SecurityHook};
-pub use options::{Began, CallOptions, Caller};
+pub use options::{Began, CallOptions, Caller, RequestOptions};
 pub use sysctl::KnobWrite;

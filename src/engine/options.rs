@@ -32,6 +32,15 @@ impl Caller {
     }
 }
 
+/// The options of one request for a module.
+#[derive(Clone, Default)]
+pub struct RequestOptions {
+    /// What modprobe is confined to. Where a rule names another profile, nothing is started (`EPERM`).
+    pub profile: Option<Arc<Profile>>,
+    /// The requester.
+    pub ask: Caller,
+}
+
 /// The options of one call.
 #[derive(Clone, Default)]
 pub struct CallOptions {

@@ -80,3 +80,18 @@ impl Engine {
         self.inner.profile(name)
     }
 }
+
+/// The profile of the rule, or the one that a request or a call names. That cannot replace the rule's, which may give less.
+pub(super) fn confined_by(
+    by_rule: Option<Arc<Profile>>,
+    own: Option<&Arc<Profile>>,
+) -> Result<Option<Arc<Profile>>, EngineError> {
+    match (by_rule, own) {
+        (Some(ruled), Some(own)) if ruled != *own => {
+            let why = format!("the profile {} was asked for, and the rule names the profile {}", own.name, ruled.name);
+            let advice = "nothing was started: ask without a profile, or change the rule";
+            Err(EngineError::new(Stage::Enforce, Errno::EPERM, why, advice))
+        }
+        (by_rule, own) => Ok(by_rule.or_else(|| own.cloned())),
+    }
+}

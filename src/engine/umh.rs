@@ -21,6 +21,7 @@ use super::failure::no_thread;
 use super::hooks;
 use super::inner::Inner;
 use super::options::{CallOptions, How};
+use super::rules::confined_by;
 use super::sync::spawn_with;
 use super::workers;
 use crate::abi::record::{Args, Kind, Outcome, Record, State};
@@ -195,16 +196,4 @@ impl Inner {
 /// Converts arguments or environment to the form that a record keeps.
 pub(super) fn boxed(strings: &[CString]) -> Arc<[Box<[u8]>]> {
     strings.iter().map(|s| s.as_bytes().into()).collect()
-}
-
-/// The profile of the rule, or of the call. A call cannot replace the one of the rule, which may give less.
-fn confined_by(by_rule: Option<Arc<Profile>>, own: Option<&Arc<Profile>>) -> Result<Option<Arc<Profile>>, EngineError> {
-    match (by_rule, own) {
-        (Some(ruled), Some(own)) if ruled != *own => {
-            let why = format!("the call names the profile {}, and its rule the profile {}", own.name, ruled.name);
-            let advice = "nothing was started: call it without a profile, or change the rule";
-            Err(EngineError::new(Stage::Enforce, Errno::EPERM, why, advice))
-        }
-        (by_rule, own) => Ok(by_rule.or_else(|| own.cloned())),
-    }
 }

@@ -246,7 +246,7 @@ mod tests {
     use crate::sys::fake::{FOREVER, FakeHost, Script};
 
     fn series(total: usize, parallel: usize) -> Batch {
-        let request = |name: &[u8]| Command::RequestModule { name: name.to_vec(), wait: true };
+        let request = |name: &[u8]| Command::RequestModule { name: name.to_vec(), wait: true, profile: None };
         Batch { commands: vec![request(b"a"), request(b"b")], total, parallel }
     }
 
@@ -313,7 +313,7 @@ mod tests {
         for depth in [Depth::Freezing, Depth::Disabled] {
             let (host, engine, desk) = desk(FOREVER);
             let mailbox = desk.mailbox.clone();
-            desk.submit(1, Command::RequestModule { name: b"dummy".to_vec(), wait: true });
+            desk.submit(1, Command::RequestModule { name: b"dummy".to_vec(), wait: true, profile: None });
             host.wait_for("a helper", |now| now.running == 1);
             let drain = Command::Write(vec![(Key::Gate, depth.into())]);
             desk.submit(2, drain);

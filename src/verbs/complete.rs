@@ -245,6 +245,7 @@ mod tests {
         assert_eq!(of("run --bset=-cap_bp"), ["--bset=-cap_bpf"]);
         assert_eq!(of("run --wait e"), ["exec"]);
         assert_eq!(of("run --profile k"), ["keys"]);
+        assert_eq!(of("request --profile c"), ["cores"]);
         assert_eq!(of("request --re"), ["--repeat"]);
         assert_eq!(of("request --parallel 3 d"), ["dummy", "dccp"]);
         assert_eq!(of("kill 3"), ["3", "31"]);

@@ -58,6 +58,9 @@ pub struct Request {
     /// Repeat the whole list N times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = number::<u32>(1..=u32::MAX.into()))]
     pub repeat: u32,
+    /// Confine modprobe by this profile (`khelper profile list` shows them)
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
     /// Print one JSON object per request, each on its own line
     #[arg(long)]
     pub json: bool,

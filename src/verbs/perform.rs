@@ -189,6 +189,7 @@ pub struct Requests {
     /// The names, hostile bytes.
     pub names: Vec<Vec<u8>>,
     wait: bool,
+    profile: Option<String>,
     repeat: u32,
     parallel: u16,
 }
@@ -196,7 +197,8 @@ pub struct Requests {
 impl Requests {
     fn of(request: &Request) -> Self {
         let names = request.names.iter().map(|name| name.as_bytes().to_vec()).collect();
-        Self { names, wait: !request.nowait, repeat: request.repeat, parallel: request.parallel }
+        let profile = request.profile.clone();
+        Self { names, wait: !request.nowait, profile, repeat: request.repeat, parallel: request.parallel }
     }
 
     /// The names, escaped.
@@ -212,7 +214,7 @@ impl Requests {
     /// The commands that submit them.
     pub fn batch(self) -> Batch {
         let total = self.total();
-        let request = |name| Command::RequestModule { name, wait: self.wait };
+        let request = |name| Command::RequestModule { name, wait: self.wait, profile: self.profile.clone() };
         Batch { commands: self.names.into_iter().map(request).collect(), total, parallel: usize::from(self.parallel) }
     }
 }
@@ -303,13 +305,13 @@ mod tests {
 
     #[test]
     fn requests_are_a_batch_of_their_names() {
-        let Ask::Requests(requests) = performed("request --nowait --parallel 3 --repeat 5 a b").unwrap() else {
-            panic!()
-        };
+        let line = "request --nowait --parallel 3 --profile keys --repeat 5 a b";
+        let Ask::Requests(requests) = performed(line).unwrap() else { panic!() };
         assert_eq!((requests.title(), requests.total()), ("a b".to_owned(), 10));
         let batch = requests.batch();
         assert_eq!((batch.commands.len(), batch.total, batch.parallel), (2, 10, 3));
-        assert!(matches!(&batch.commands[1], Command::RequestModule { name, wait: false } if name == b"b"));
+        let Command::RequestModule { name, wait: false, profile } = &batch.commands[1] else { panic!() };
+        assert_eq!((&name[..], profile.as_deref()), (&b"b"[..], Some("keys")));
     }
 
     #[test]

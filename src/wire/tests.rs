@@ -218,7 +218,7 @@ fn answers_that_need_no_command_have_the_declared_types() {
         (VERSION, 700, 0, run, daemon().known)
     );
     // Progress is no answer yet.
-    let (sent, way) = sent(&Command::RequestModule { name: b"x".to_vec(), wait: true });
+    let (sent, way) = sent(&Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None });
     let progress = Way::progress(Progress::Started, 3, Some(77));
     assert!(Answer::parse(&progress[..progress.len() - 1]).unwrap().continues());
     assert_eq!(sent.answer(&progress[..progress.len() - 1], VERSION), Heard::Progress(Some(3)));

@@ -90,10 +90,11 @@ fn rules_are_enforced_for_every_client_and_read_again_on_sighup() {
 #[test]
 fn the_profile_of_a_rule_confines_its_helper_and_profiles_are_read_again_on_sighup() {
     let dir = Dir::new();
-    write(&dir, "");
+    write(&dir, "kernel.modprobe = /bin/ls\n");
     let at = |name: &str| dir.path().join("config").join(name);
     ["rules.d", "profiles.d"].iter().for_each(|folder| std::fs::create_dir(at(folder)).unwrap());
-    let rules = "allow helper /bin/cat profile=shut\nallow helper /bin/true profile=none\n";
+    let rules =
+        "allow helper /bin/cat profile=shut\nallow helper /bin/true profile=none\nallow name ruled profile=shut\n";
     std::fs::write(at("rules.d/10.rules"), rules).unwrap();
     let put = |text: &str| std::fs::write(at("profiles.d/shut.profile"), text).unwrap();
     put("execute = /usr /bin /lib -/lib64\n");
@@ -135,9 +136,17 @@ fn the_profile_of_a_rule_confines_its_helper_and_profiles_are_read_again_on_sigh
     let shut = client.call("Run", named("/bin/ls", "shut"))["record"].take();
     assert_eq!((&shut["profile"], &shut["status"]), (&json!("shut"), &json!(0)));
     let two = client.call("Run", named("/bin/cat", "keys"))["record"].take();
-    let words = "the call names the profile keys, and its rule the profile shut";
+    let words = "the profile keys was asked for, and the rule names the profile shut";
     assert!(two["said"].as_str().unwrap().starts_with(words) && two["pid"].is_null(), "{two}");
     let (_, parameters) = client.refused("Run", named("/bin/ls", "kyes"));
+    assert!(parameters.contains("there is no profile `kyes`"), "{parameters}");
+    // A request names one for modprobe in the same way.
+    let asks = |name: &str, profile: &str| json!({"name": name, "profile": profile});
+    let shut = client.call("Request", asks("free", "shut"))["record"].take();
+    assert_eq!((&shut["profile"], &shut["path"]), (&json!("shut"), &json!("/bin/ls")));
+    let two = client.call("Request", asks("ruled", "keys"))["record"].take();
+    assert!(two["said"].as_str().unwrap().starts_with(words) && two["pid"].is_null(), "{two}");
+    let (_, parameters) = client.refused("Request", asks("free", "kyes"));
     assert!(parameters.contains("there is no profile `kyes`"), "{parameters}");
 }
 

@@ -32,7 +32,7 @@ fn commands() -> Vec<Command> {
         profile: None,
     };
     vec![
-        Command::RequestModule { name: b"dummy".to_vec(), wait: true },
+        Command::RequestModule { name: b"dummy".to_vec(), wait: true, profile: None },
         Command::Call(call),
         Command::Probe { bset: None, inheritable: None },
     ]

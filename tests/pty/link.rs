@@ -18,7 +18,7 @@ fn the_header_names_the_daemon_and_its_engine_outlives_the_console() {
     // Another console sees what the first one did, and what others do meanwhile.
     let mut pty = Start::khelper(120, 40).args(options).start();
     pty.shows("#1 foo");
-    daemon.ask(&Command::RequestModule { name: b"bar".to_vec(), wait: true });
+    daemon.ask(&Command::RequestModule { name: b"bar".to_vec(), wait: true, profile: None });
     pty.shows("#2 bar");
     daemon.set(Key::Deny, b"evil*");
     pty.says("khelper.deny was changed by another writer");

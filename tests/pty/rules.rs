@@ -6,16 +6,24 @@ use khelper::control::{Command, Key, Reply};
 use crate::daemon::Daemon;
 use crate::line_mode::Lines;
 use crate::pty::Start;
-use crate::steps::{ENTER, ESC, QUICK, SIZES, command, cursor_on, page_shows, quits};
+use crate::steps::{ENTER, ESC, QUICK, SIZES, command, page_shows, quits};
 
 const RULES: &str = "allow name good\ndeny name bad*   # never here\ndeny name unused\n";
+
+/// Checks that the terminal's cursor is in a row with these words.
+fn cursor_on(pty: &mut crate::pty::Pty, words: &str) {
+    pty.until(&format!("the cursor on {words}"), |s| {
+        let row = usize::from(s.cursor_position().0);
+        s.rows(0, s.size().1).nth(row).is_some_and(|row| row.contains(words))
+    });
+}
 
 /// A daemon that has judged three requests.
 fn daemon(mode: &str) -> Daemon {
     let daemon = Daemon::with_rules(RULES, mode);
     daemon.set(Key::Modprobe, QUICK.as_bytes());
     for name in ["good", "bad1", "bad1", "other"] {
-        daemon.ask(&Command::RequestModule { name: name.into(), wait: true });
+        daemon.ask(&Command::RequestModule { name: name.into(), wait: true, profile: None });
     }
     daemon
 }
@@ -143,7 +151,7 @@ fn the_mode_is_tried_and_kept_or_goes_back_by_itself() {
 
 /// Whether the daemon starts a helper for this name.
 fn runs(daemon: &Daemon, name: &str) -> bool {
-    match daemon.ask(&Command::RequestModule { name: name.into(), wait: true }) {
+    match daemon.ask(&Command::RequestModule { name: name.into(), wait: true, profile: None }) {
         Reply::Answered(record) => record.outcome == Outcome::Exited,
         other => panic!("{other:?}"),
     }

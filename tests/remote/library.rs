@@ -157,8 +157,11 @@ fn commands_that_wait_do_not_wait_for_each_other() {
     }
     // A long series over few connections.
     daemon.set(Key::Modprobe, b"/bin/true");
-    let batch =
-        Batch { commands: vec![Command::RequestModule { name: b"x".to_vec(), wait: true }], total: 300, parallel: 10 };
+    let batch = Batch {
+        commands: vec![Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None }],
+        total: 300,
+        parallel: 10,
+    };
     let running = batch.run(target.clone(), by(), |reply| assert!(matches!(reply, Ok(Reply::Answered(_)))));
     assert!(running.wait());
 }
@@ -170,11 +173,11 @@ fn a_slow_reader_learns_how_many_events_it_missed() {
     let first = watch(&*target, &daemon);
     let slow = target.watch(EventKinds::FINISHED, None, 2, Wake::none());
     // It is active once it has an event.
-    ask(&*target, &by(), Command::RequestModule { name: b"x".to_vec(), wait: true }).unwrap();
+    ask(&*target, &by(), Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None }).unwrap();
     let mut total = 1;
     let mut seen = 0;
     while seen == 0 {
-        ask(&*target, &by(), Command::RequestModule { name: b"x".to_vec(), wait: true }).unwrap();
+        ask(&*target, &by(), Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None }).unwrap();
         total += 1;
         while slow.next().is_some() {
             seen += 1;
@@ -182,7 +185,7 @@ fn a_slow_reader_learns_how_many_events_it_missed() {
     }
     let before = total;
     for _ in 0..20 {
-        ask(&*target, &by(), Command::RequestModule { name: b"x".to_vec(), wait: true }).unwrap();
+        ask(&*target, &by(), Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None }).unwrap();
         total += 1;
     }
     // The other watch has every event, so the slow one was offered all of them too, in this order.

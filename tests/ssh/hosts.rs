@@ -106,7 +106,7 @@ fn a_watch_of_several_hosts_has_whole_lines_and_ctrl_c_ends_all() {
     }
     let ask = |far: &Far, name: &str| {
         let name = name.as_bytes().to_vec();
-        far.daemon.ask(&Command::RequestModule { name, wait: true });
+        far.daemon.ask(&Command::RequestModule { name, wait: true, profile: None });
     };
     std::thread::scope(|scope| {
         for far in [&one, &two] {

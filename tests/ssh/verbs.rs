@@ -44,7 +44,7 @@ fn each_verb_gives_what_it_gives_on_the_machine_itself() {
     // A long answer arrives whole, however slowly it is read.
     for at in 0..400 {
         let name = format!("m{at}").into_bytes();
-        far.daemon.ask(&Command::RequestModule { name, wait: true });
+        far.daemon.ask(&Command::RequestModule { name, wait: true, profile: None });
     }
     let here = ran(&mut near.khelper(&["-t", &far.daemon.target(), "log", "--json", "--module", "m*"]), 0).out;
     let (mut child, mut out, first) = starts(&near, &["-t", "ssh://web1", "log", "--json", "--module", "m*"]);
@@ -146,7 +146,7 @@ fn nothing_is_left_on_either_side_however_the_command_ends() {
         let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         far.is_watched(1);
-        far.daemon.ask(&Command::RequestModule { name: b"x".to_vec(), wait: true });
+        far.daemon.ask(&Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None });
         out.read_line(&mut String::new()).unwrap();
         kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
         assert_eq!(child.wait().unwrap().code(), code, "{signal}");

@@ -74,7 +74,7 @@ fn named(me: &Actor, pid: i32, name: &str) -> Actor {
 
 /// Requests a module and does not wait.
 fn request(target: &Arc<dyn Target>, name: &str, by: &Actor) {
-    let command = Command::RequestModule { name: name.into(), wait: true };
+    let command = Command::RequestModule { name: name.into(), wait: true, profile: None };
     target.submit(by, CallId::fresh(), command, Completion::new(drop));
 }
 

@@ -313,7 +313,7 @@ fn a_reload_keeps_the_old_set_on_an_error_and_never_widens_a_mask() {
 #[test]
 fn sys_9_a_reload_after_the_first_request_keeps_the_era() {
     let site = Site::new();
-    site.ask(Command::RequestModule { name: b"x".to_vec(), wait: true }).unwrap();
+    site.ask(Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None }).unwrap();
     site.put("10.conf", "khelper.era = current\nkhelper.deny = b");
     let applied = site.reload().unwrap();
     assert_eq!((applied.needs_restart, site.get(Key::Deny)), (vec![Key::Era], "b".into()));

@@ -9,6 +9,7 @@ use crate::control::authorize::Authorization;
 use crate::control::command::{Command, Reply};
 use crate::control::completion::Completion;
 use crate::control::dispatch::visible;
+use crate::control::kernel_knobs::NO_PROFILE;
 use crate::sys::channel::Receiver;
 
 use super::act;
@@ -67,7 +68,7 @@ pub(super) fn perform(
         Command::Matching { query, newest } => {
             Ok(Reply::Matching(Reader::new(Kept(store.clone())).ids(&query, newest)))
         }
-        Command::RequestModule { name, wait } => {
+        Command::RequestModule { name, wait, profile: None } => {
             request(store, store.knobs(), (&name, wait), &actor).map(Reply::Answered)
         }
         Command::Write(writes) | Command::Persist(writes)
@@ -107,6 +108,7 @@ fn why_not(command: &Command) -> &'static str {
         }
         Command::Call(_) | Command::Probe { .. } => "the kernel starts no program for another process's call",
         Command::SetDepth(_) => "the kernel's gate is shut by suspend and shutdown alone, and is no knob",
+        Command::RequestModule { .. } => NO_PROFILE,
         Command::Rules => {
             "the kernel has no rules of its own: a daemon's rules reach its helpers through the shim (`khelper shim install`)"
         }
@@ -124,7 +126,7 @@ mod tests {
     fn auth_1_another_process_never_reaches_the_kernel_with_the_rights_of_this_one() {
         let write = KernelWrite { writes: Vec::new(), until_reboot: true, force: true, persist: true };
         for command in [
-            Command::RequestModule { name: b"x".to_vec(), wait: true },
+            Command::RequestModule { name: b"x".to_vec(), wait: true, profile: None },
             Command::Rehearse(Rehearse { path: None, args: Vec::new(), bset: None, inheritable: None }),
             Command::WriteKernel(write),
             Command::Unpersist(Vec::new()),

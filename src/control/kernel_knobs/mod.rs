@@ -32,6 +32,8 @@ use crate::sys::linux::LinuxHost;
 use crate::sys::linux::kernel_programs;
 use crate::sys::linux::trust::Untrusted;
 
+pub(in crate::control) use words::NO_PROFILE;
+
 use super::command::{Command, Reply};
 use boot::Boot;
 pub use target::Unwatched;

@@ -16,7 +16,7 @@ use crate::control::target::{LinkState, RunId, Seq, Target, TargetInfo, TargetKi
 use crate::control::watch::{EventSource, Wake, Watch, Watched};
 
 use super::ask::ask;
-use super::{KernelKnobs, Recorder};
+use super::{KernelKnobs, NO_PROFILE, Recorder};
 use crate::sys::process::monotonic;
 
 /// This machine's kernel, not watched.
@@ -47,7 +47,10 @@ impl Unwatched {
     }
 
     fn perform(&self, actor: &Arc<Actor>, command: &Command) -> Result<Reply, ControlError> {
-        if let Command::RequestModule { name, wait } = command {
+        if let Command::RequestModule { name, wait, profile } = command {
+            if profile.is_some() {
+                return Err(ControlError::Unsupported(NO_PROFILE.to_owned()));
+            }
             let question = ask(&self.knobs, name, *wait, actor)?;
             let record = question.noop().unwrap_or_else(|| question.unknown(&self.why));
             return Ok(Reply::Answered(Arc::new(record)));

@@ -30,6 +30,10 @@ pub(super) fn absent(key: Key) -> ControlError {
     wrong(key, Errno::EOPNOTSUPP, why, advice)
 }
 
+/// Why a request to the kernel takes no profile.
+pub(in crate::control) const NO_PROFILE: &str = "the kernel's modprobe gets the profile of its rule, by the shim \
+    (`khelper shim install`): a request to the kernel cannot name one";
+
 /// Whether this is [`absent`] or [`engines`].
 pub(super) fn is_absent(error: &ControlError) -> bool {
     error.errno() == Errno::EOPNOTSUPP

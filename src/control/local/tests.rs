@@ -30,7 +30,7 @@ fn submit(target: &dyn Target, by: &Actor, id: CallId, command: Command) -> Answ
 }
 
 fn request() -> Command {
-    Command::RequestModule { name: b"dummy".to_vec(), wait: true }
+    Command::RequestModule { name: b"dummy".to_vec(), wait: true, profile: None }
 }
 
 #[test]

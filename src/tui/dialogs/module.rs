@@ -148,7 +148,7 @@ impl Dialog for Module {
         let batch = model.open_batch(name.to_string(), count);
         let wait = model.module.wait;
         let request = |_| {
-            let command = Command::RequestModule { name: name.as_bytes().to_vec(), wait };
+            let command = Command::RequestModule { name: name.as_bytes().to_vec(), wait, profile: None };
             model.submit(Pending::Request(batch), command)
         };
         After::Close((0..count).map(request).collect())

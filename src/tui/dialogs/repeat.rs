@@ -59,7 +59,7 @@ impl Dialog for Repeat {
         sheet.scroll = self.scroll;
         let style = model.theme.text;
         match &self.command {
-            Command::RequestModule { name, wait } => {
+            Command::RequestModule { name, wait, .. } => {
                 let argv = argv_text::join(modprobe_argv(&model.snapshot.knobs.modprobe, name));
                 sheet.say(
                     &format!("module {}, wait {}", text::screen(name), if *wait { "proc" } else { "exec" }),

@@ -104,7 +104,7 @@ fn a_module_is_asked_for_as_often_as_was_typed() {
     assert_eq!(asked.len(), 80);
     for (at, (ticket, command)) in asked.iter().enumerate() {
         assert_eq!(*ticket, at as u64 + 1);
-        assert!(matches!(command, Command::RequestModule { name, wait: false } if name == b"dummy"));
+        assert!(matches!(command, Command::RequestModule { name, wait: false, .. } if name == b"dummy"));
     }
     assert!(m.dialogs.is_empty());
     for (ticket, _) in asked.into_iter().rev() {
@@ -209,7 +209,7 @@ fn a_line_asks_as_the_shell_does() {
     assert!(matches!(effects.pop(), Some(Effect::Remember(_))));
     let [Effect::Series { ticket, batch }] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((batch.commands.len(), batch.total, batch.parallel), (2, 4, 2));
-    assert!(matches!(&batch.commands[1], Command::RequestModule { name, wait: false } if name == b"b"));
+    assert!(matches!(&batch.commands[1], Command::RequestModule { name, wait: false, .. } if name == b"b"));
     for (id, raw) in [(1, 0), (2, 0), (3, 256), (4, 256)] {
         reply(&mut m, *ticket, Ok(Reply::Answered(Arc::new(fixtures::record(id, b"a", raw)))));
     }

@@ -67,7 +67,7 @@ fn a_caller_may_leave_out_what_is_optional() {
     assert_eq!(command("Run", json!({"path": "/bin/true", "args": null})), Command::Call(short));
     assert_eq!(command("List", json!({})), Command::Knobs(Key::ALL.to_vec()));
     assert_eq!(command("List", json!({"keys": ["khelper/era"]})), Command::Knobs(vec![Key::Era]));
-    let request = Command::RequestModule { name: b"a\xff\\".to_vec(), wait: true };
+    let request = Command::RequestModule { name: b"a\xff\\".to_vec(), wait: true, profile: None };
     assert_eq!(command("Request", json!({"name": "a\\xff\\\\", "target": "daemon"})), request);
     let Ask::Watch(all) = ask(r#"{"method":"io.khelper.Control.Watch","more":true}"#) else { panic!() };
     assert_eq!(all, Subscribe { kinds: EventKinds::ALL, from: None });

@@ -191,7 +191,7 @@ fn the_same_is_asked_for_again_after_a_look_at_it() {
     let mut m = with(&three(), 1);
     assert!(command(typed(&mut m, "r")).is_none());
     let asked = command(typed(&mut m, "\n")).unwrap().1;
-    assert!(matches!(asked, Command::RequestModule { name, wait: true } if name == b"failed"));
+    assert!(matches!(asked, Command::RequestModule { name, wait: true, .. } if name == b"failed"));
     assert!(status(&m).starts_with("asked for failed"));
     // An environment that the console cannot set.
     let mut m = with(&three(), 2);

@@ -21,6 +21,26 @@ pub fn screen_to(out: &mut String, bytes: &[u8]) {
     }
 }
 
+/// The same in quotes, as a part of a sentence: a quote in it becomes `\x22`, so that a name cannot end its own quotes and
+/// go on with words that look like ours.
+pub fn quoted(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() + 2);
+    quoted_to(&mut out, bytes);
+    out
+}
+
+/// The same, at the end of `out`.
+pub fn quoted_to(out: &mut String, bytes: &[u8]) {
+    out.push('"');
+    for (number, part) in bytes.split(|b| *b == b'"').enumerate() {
+        if number > 0 {
+            hex(out, b"\"");
+        }
+        screen_to(out, part);
+    }
+    out.push('"');
+}
+
 /// For text with parts that [`screen`] has already escaped: escapes the same characters, but keeps backslashes single.
 pub fn screen_again(text: &str) -> String {
     screen(text.as_bytes()).replace("\\\\", "\\")
@@ -112,11 +132,20 @@ mod tests {
         assert_eq!(json("\u{9b}2J\u{202e}\x7fé".as_bytes()), "\\xc2\\x9b2J\\xe2\\x80\\xae\\x7fé");
     }
 
+    #[test]
+    fn a_name_cannot_leave_its_quotes() {
+        assert_eq!(quoted(b"fs-x\", by \"root\n"), "\"fs-x\\x22, by \\x22root\\x0a\"");
+        assert_eq!((&*quoted(b""), &*quoted(b"a\\b")), ("\"\"", "\"a\\\\b\""));
+    }
+
     proptest! {
         #[test]
         fn what_is_shown_can_be_read_back(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             prop_assert_eq!(unescape(&screen(&bytes)), Some(bytes.clone()));
             prop_assert_eq!(unescape(&json(&bytes)), Some(bytes.clone()));
+            let quoted = quoted(&bytes);
+            let inner = &quoted[1..quoted.len() - 1];
+            prop_assert!(!inner.contains('"') && unescape(inner) == Some(bytes.clone()), "{}", quoted);
             prop_assert!(!screen(&bytes).chars().any(char::is_control));
         }
     }

@@ -114,7 +114,7 @@ fn why_tells_the_newest_request_that_fits() {
     let good = of("good");
     assert!(good.starts_with("#3 module \"good\", ") && good.contains("\nExit 1 after "), "{good}");
     assert!(good.contains("Asked by \"khelper\" (pid ") && good.contains("\nAllowed. /bin/false ran with "), "{good}");
-    assert_eq!(kept.why("good").stderr, "khelper: 1 earlier request; khelper log --module \"good\"\n");
+    assert_eq!(kept.why("good").stderr, "khelper: 1 earlier request; khelper log --module=good\n");
     assert!(of("#1").contains("\nExit 0 after "));
     let evil = of("#2");
     assert!(

@@ -233,11 +233,11 @@ mod tests {
         let by = "\"x\\x0a2 kernel\\x1b[2J\" pid 4121 uid 1000, claims unit cron.service";
         assert_eq!(
             ended(&hostile()),
-            format!("3 T kernel #88 pid 4125 module \"a\\x1b]0;\\xff\\x0a\"b\" ✗ exit 1 (raw 256) · 12 ms, by {by}")
+            format!("3 T kernel #88 pid 4125 module \"a\\x1b]0;\\xff\\x0a\\x22b\" ✗ exit 1 (raw 256) · 12 ms, by {by}")
         );
         let mut line = String::new();
         log::request(&mut line, "T", "kernel", &record(&hostile()));
-        assert_eq!(line, format!("T kernel #88 module \"a\\x1b]0;\\xff\\x0a\"b\"  exit 1  12 ms  by {by}"));
+        assert_eq!(line, format!("T kernel #88 module \"a\\x1b]0;\\xff\\x0a\\x22b\"  exit 1  12 ms  by {by}"));
         let lost = "it happened";
         assert!(!ended(&lone_end()).contains(lost));
         assert_eq!(
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(
             story(&hostile()),
             [
-                "#88 module \"a\\x1b]0;\\xff\\x0a\"b\", T. Asked by \"x\\x0a2 kernel\\x1b[2J\" (pid 4121, 7 in its own namespace, \
+                "#88 module \"a\\x1b]0;\\xff\\x0a\\x22b\", T. Asked by \"x\\x0a2 kernel\\x1b[2J\" (pid 4121, 7 in its own namespace, \
                  uid 1000, claims unit cron.service).",
                 "/sbin/mod\\x0aprobe \"-q\" \"--\" \"a\\x0a\" ran as pid 4125 with all capabilities.",
                 "Exit 1 after 12 ms.",

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::abi::cap::CapMask;
 use crate::abi::counted::{counted, plural};
 use crate::abi::error::errno_name;
-use crate::abi::escape::screen_to;
+use crate::abi::escape::quoted_to;
 use crate::abi::event::EventKind;
 use crate::abi::knob_value::KnobValue;
 use crate::abi::record::{Kind, Outcome, Record};
@@ -101,11 +101,10 @@ fn put_what(out: &mut String, record: &Record) {
     };
     out.push('#');
     put_number(out, record.id);
-    for part in [" ", verb, " \""] {
+    for part in [" ", verb, " "] {
         out.push_str(part);
     }
-    screen_to(out, record.title());
-    out.push('"');
+    quoted_to(out, record.title());
 }
 
 /// How a request ended, without the raw status: `exit 1`.

@@ -1,15 +1,11 @@
 //! What runs, as a table; [`super::tree`] has the tree of who asked for what.
 
 use crate::abi::actor::Actor;
-use crate::abi::escape::screen;
 use crate::abi::record::{Kind, State};
 use crate::abi::snapshot::{ChainEnded, Live};
 use crate::abi::time::Micros;
 
-/// `"fs-foo"`, escaped.
-pub fn quoted(bytes: &[u8]) -> String {
-    format!("\"{}\"", screen(bytes))
-}
+pub use crate::abi::escape::quoted;
 
 /// `0:02.1`, `1:00:31.0`: hours, minutes, seconds and tenths.
 pub fn elapsed(us: Micros) -> String {
@@ -145,7 +141,7 @@ mod tests {
         let wanted = [
             "TARGET  ID    PID   ELAPSED  WHAT                                     REQUESTER",
             "daemon  #88   4125  0:02.1   module \"fs-\\x1b[2J\\xff\"                  \"ba\\x1bsh\" pid 900 uid 7",
-            "daemon  #9    -     0:12.1   run \"/bin/a \"b\"\", queued                 \"ba\\x1bsh\" pid 900 uid 0 (login 1000)",
+            "daemon  #9    -     0:12.1   run \"/bin/a \\x22b\\x22\", queued           \"ba\\x1bsh\" pid 900 uid 0 (login 1000)",
             "daemon  #100  -     0:00.1   module \"x\", waits for a slot, abandoned  \"ba\\x1bsh\" pid 900 uid 0",
         ];
         assert_eq!(table("daemon", 12_100_000, &all), wanted);

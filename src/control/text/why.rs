@@ -1,6 +1,7 @@
 //! One request in sentences: who asked, what was decided, what ran, and how it ended.
 
 use crate::abi::actor::Origin;
+use crate::abi::argv_text;
 use crate::abi::cap::CapMask;
 use crate::abi::counted::counted;
 use crate::abi::escape::{screen, screen_again};
@@ -49,8 +50,19 @@ pub fn still(alive: bool, pid: i32) -> String {
 
 /// Where more is to be found.
 pub fn earlier(count: u64, module: bool, title: &[u8]) -> String {
-    let log = if module { format!("; khelper log --module {}", quoted(title)) } else { String::new() };
+    let log = || format!("; khelper log {}", argv_text::join([format!("--module={}", only(title))]));
+    let log = if module { log() } else { String::new() };
     format!("{}{log}", counted(count, "earlier request"))
+}
+
+/// A glob that matches this name. Blanks and commas end a glob, and other bytes have no meaning in one: `?` stands for them.
+fn only(name: &[u8]) -> String {
+    let one = |byte: &u8| match *byte {
+        b if b.is_ascii_alphanumeric() || b"_-.:+()%/=@".contains(&b) => char::from(b).to_string(),
+        b if b.is_ascii_graphic() && b != b',' => format!("\\{}", char::from(b)),
+        _ => "?".to_owned(),
+    };
+    name.iter().map(one).collect()
 }
 
 fn asked_by(record: &Record) -> String {
@@ -133,7 +145,8 @@ fn ending(record: &Record) -> Vec<String> {
 fn wrote(record: &Record) -> Option<String> {
     let output = record.output.as_deref()?;
     let last = output.stderr.split(|b| *b == b'\n').rfind(|line| !line.is_empty())?;
-    Some(format!("The last line on its stderr: {}", quoted(last)))
+    // Nothing stands behind it that its quotes could be taken for.
+    Some(format!("The last line on its stderr: \"{}\"", screen(last)))
 }
 
 #[cfg(test)]
@@ -234,7 +247,13 @@ mod tests {
         assert_eq!(of(&confined)[1], line);
         assert_eq!(still(true, 7), "It still runs, pid 7.");
         assert!(still(false, 7).contains("does not run any more"));
-        assert_eq!(earlier(3, true, b"a"), "3 earlier requests; khelper log --module \"a\"");
+        assert_eq!(earlier(3, true, b"a"), "3 earlier requests; khelper log --module=a");
+        let hostile = earlier(1, true, b"a\"; rm x #'*, \n");
+        assert_eq!(hostile, "1 earlier request; khelper log $'--module=a\\\\\"\\\\;?rm?x?\\\\#\\\\\\047\\\\*???'");
+        for name in [&b"a b,c"[..], b"*", b"[x]", b"\\", b"-x", b"\xff\n"] {
+            let globs = crate::abi::glob::Globs::parse(only(name).as_bytes()).unwrap();
+            assert!(globs.find(name).is_some() && globs.find(b"other").is_none(), "{name:?}");
+        }
         assert_eq!((&*earlier(3, false, b"a"), &*earlier(1, false, b"a")), ("3 earlier requests", "1 earlier request"));
     }
 }

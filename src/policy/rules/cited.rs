@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::abi::escape::screen;
+use crate::abi::escape::{quoted, screen};
 use crate::abi::rules_mode::Mode;
 
 use super::rule::{Action, Rule};
@@ -51,7 +51,10 @@ impl Cited {
     pub fn of(&self, asked: &[u8]) -> String {
         let how = self.how();
         let comma = if how.is_empty() || how.starts_with(';') { "" } else { ", " };
-        format!("{self}: asked {}{comma}{how}", screen(asked))
+        // A name of other letters stands in quotes: it may hold words.
+        let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"_-.:+()/*".contains(b);
+        let asked = if !asked.is_empty() && asked.iter().all(is_plain) { screen(asked) } else { quoted(asked) };
+        format!("{self}: asked {asked}{comma}{how}")
     }
 
     /// The same without a profile: an audit changes nothing of what a helper may do.

@@ -300,11 +300,19 @@ mod tests {
     /// A target is refused by a command that has none, so its help must not offer it.
     #[test]
     fn the_help_of_a_command_without_a_target_shows_none() {
-        let help = |command: &str| read(&[command, "--help"]).unwrap_err().to_string();
-        for (command, has) in [("serve", false), ("bridge", false), ("log", true), ("status", true)] {
+        let help = |command: &str| {
+            let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+            read(&words).unwrap_err().to_string()
+        };
+        let none = ["serve", "bridge", "rules", "rules check", "rules off", "profile", "profile find"];
+        for (command, has) in none.iter().map(|none| (*none, false)).chain([("log", true), ("status", true)]) {
             assert_eq!(help(command).contains("--target"), has, "{command}");
         }
-        assert!(read(&["serve", "-t", "daemon"]).is_err() && read(&["-t", "daemon", "bridge"]).is_err());
+        for words in [&["serve", "-t", "daemon"][..], &["-t", "daemon", "bridge"], &["rules", "check", "-t", "daemon"]]
+        {
+            let refused = read(words).unwrap_err().to_string();
+            assert!(refused.contains("this command needs no target"), "{words:?}: {refused}");
+        }
     }
 
     #[test]

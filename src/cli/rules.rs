@@ -1,17 +1,20 @@
 //! `khelper rules`: looks at rules, tries them on what a ledger has recorded, and learns them from it.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Subcommand;
 
+use crate::abi::escape::{screen, screen_again};
 use crate::abi::record::{Kind, Record};
 use crate::control::module_tree::ModuleTree;
 use crate::control::profiles;
-use crate::control::rules::{Folders, Replay, from_path, json, requester, text, to_import};
+use crate::control::rules::{
+    Folders, Replay, differing, from_path, is_before_rules, json, requester, text, to_import, was_denied,
+};
 use crate::ledger::line::{Brief, Item};
 use crate::ledger::reader::filter::Filter;
 use crate::policy::resolution::Tree;
@@ -21,7 +24,8 @@ use crate::verbs::when::When;
 use super::exit::{USAGE, Verdict};
 use super::log::{open, passed_over};
 use super::output::{Answers, complain, say};
-use super::rules_mode::{Asked, Enforce, Places, audit, enforce, off, status};
+use super::rules_mode::{Enforce, Places, audit, enforce, off, status};
+use super::target::NoTarget;
 
 /// A day in microseconds.
 const DAY: i64 = 86_400_000_000;
@@ -29,6 +33,8 @@ const DAY: i64 = 86_400_000_000;
 /// `rules`.
 #[derive(Debug, clap::Args)]
 pub struct RulesCommand {
+    #[command(flatten)]
+    no_target: NoTarget,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -47,7 +53,7 @@ enum Verb {
     Audit(Places),
     /// Enforce the rules, for good or until a time
     Enforce(Enforce),
-    /// Show what the rules do and have decided, how many there are, and whether the shim gets verdicts
+    /// Show what the rules do, how many there are, and whether the shim gets verdicts
     Status(Places),
     /// Check files of rules: faults, rules that can never match, patterns that match nothing here, how far a deny spreads
     Check(Files),
@@ -63,7 +69,7 @@ enum Verb {
     /// Show which rules differ from those of the system's folders
     Diff(Files),
     /// Print rules as lines of modprobe.d, as far as these can say the same
-    Export(Files),
+    Export(Paths),
     /// Print rules made of lines of modprobe.d (blacklist, install with /bin/false or /bin/true, alias with off), or of
     /// lists of names of modules; what no rule can say is a comment
     Import {
@@ -74,12 +80,19 @@ enum Verb {
 }
 
 /// Files of rules.
-#[derive(Debug, clap::Args)]
-struct Files {
+#[derive(Debug, Default, clap::Args)]
+struct Paths {
     /// Files of rules, or folders of files *.rules; by default those of the system: rules.d in /etc/khelper.d,
     /// /run/khelper.d and /usr/lib/khelper.d
     #[arg(value_name = "FILE")]
     paths: Vec<PathBuf>,
+}
+
+/// Files of rules, and how to answer.
+#[derive(Debug, clap::Args)]
+struct Files {
+    #[command(flatten)]
+    paths: Paths,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -99,7 +112,7 @@ struct Ledger {
     until: Option<When>,
 }
 
-impl Files {
+impl Paths {
     fn sources(&self) -> Result<Vec<Source>, u8> {
         let read = || -> Result<Vec<Source>, _> {
             if self.paths.is_empty() {
@@ -107,7 +120,11 @@ impl Files {
             }
             let mut all = Vec::new();
             for path in &self.paths {
-                all.extend(from_path(path)?);
+                let files = from_path(path)?;
+                if files.is_empty() {
+                    say(&format!("{}: the folder has no file *.rules", screen(path.as_os_str().as_bytes())));
+                }
+                all.extend(files);
             }
             Ok(all)
         };
@@ -118,10 +135,10 @@ impl Files {
     }
 
     /// The rules. Faults are printed: on stdout as JSON, else on stderr.
-    fn rules(&self, answers: &Answers) -> Result<Rules, u8> {
+    fn rules(&self, json: bool, answers: &Answers) -> Result<Rules, u8> {
         Rules::parse(&self.sources()?).map_err(|faults| {
             for fault in &faults {
-                match self.json {
+                match json {
                     true => answers.line(&json::fault(fault).to_string()),
                     false => complain(fault),
                 }
@@ -131,21 +148,25 @@ impl Files {
     }
 }
 
+impl Files {
+    fn rules(&self, answers: &Answers) -> Result<Rules, u8> {
+        self.paths.rules(self.json, answers)
+    }
+}
+
 /// Performs it. Returns the exit code: 1 if there is a fault, or something would change.
-///
-/// `asked` asks a daemon for the state of its rules, if its sockets are the usual ones or it was chosen.
-pub fn rules(args: &RulesCommand, asked: Asked<'_>) -> u8 {
+pub fn rules(args: &RulesCommand) -> u8 {
     let answers = Answers::default();
     let done = match &args.verb {
         Verb::Off { now: _, places } => off(places, &answers),
         Verb::Audit(places) => audit(places, &answers),
         Verb::Enforce(args) => enforce(args, &answers),
-        Verb::Status(places) => status(places, asked, &answers),
+        Verb::Status(places) => status(places, &answers),
         Verb::Check(files) => check(files, &answers),
         Verb::Test { files, ledger } => test(files, ledger, &answers),
         Verb::Learn(ledger) => learn(ledger, &answers),
         Verb::Diff(files) => diff(files, &answers),
-        Verb::Export(files) => files.rules(&answers).map(|rules| {
+        Verb::Export(paths) => paths.rules(false, &answers).map(|rules| {
             answers.write(rules.modprobe_d().as_bytes(), b"");
             0
         }),
@@ -254,26 +275,26 @@ fn test(files: &Files, ledger: &Ledger, answers: &Answers) -> Result<u8, u8> {
 fn learn(ledger: &Ledger, answers: &Answers) -> Result<u8, u8> {
     let mut learner = Learner::default();
     ledger.each(&mut |record, day| {
-        if let (Kind::Module, Some(name)) = (record.kind, &record.module) {
-            learner.add(name, &requester(record), day);
+        if let (Kind::Module, Some(name)) = (record.kind, record.module.as_ref().filter(|_| !is_before_rules(record))) {
+            learner.add(name, &requester(record), day, was_denied(record));
         }
     })?;
     answers.write(learner.text().as_bytes(), b"");
     Ok(0)
 }
 
-/// Prints the rules that are in one of both only, as diff(1) does.
+/// Prints the rules that are in one of both only, or at another place, as diff(1) does.
 fn diff(files: &Files, answers: &Answers) -> Result<u8, u8> {
-    let own = Files { paths: Vec::new(), json: files.json }.rules(answers)?;
+    let own = Paths::default().rules(files.json, answers)?;
     let others = files.rules(answers)?;
-    let texts = |rules: &Rules| -> BTreeSet<Arc<str>> { rules.rules().iter().map(|rule| rule.text.clone()).collect() };
-    let (before, after) = (texts(&own), texts(&others));
-    let mut code = 0;
-    for (rules, known, mark) in [(&own, &after, "-"), (&others, &before, "+")] {
-        for rule in rules.rules().iter().filter(|rule| !known.contains(&rule.text)) {
-            code = 1;
-            answers.line(&crate::abi::escape::screen_again(&format!("{mark} {}  # {}", rule.text, rule.at)));
+    let (removed, added) = differing(&own, &others);
+    for (rules, change, mark) in [(&removed, "removed", "-"), (&added, "added", "+")] {
+        for rule in rules {
+            match files.json {
+                true => answers.line(&json::differs(rule, change).to_string()),
+                false => answers.line(&screen_again(&format!("{mark} {}  # {}", rule.text, rule.at))),
+            }
         }
     }
-    Ok(code)
+    Ok(u8::from(!(removed.is_empty() && added.is_empty())))
 }

@@ -2,16 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::target::{self, Chosen};
+use super::target::NoTarget;
 use crate::policy::rules::Mode;
-
-/// `--target` of a command that needs none: it is refused, and not shown.
-#[derive(Debug, clap::Args)]
-pub struct NoTarget {
-    /// The target of other commands.
-    #[arg(short = 't', long, value_name = "TARGET", hide = true, value_parser = target::parser())]
-    target: Option<Chosen>,
-}
 
 fn mode(name: &str) -> Result<Mode, String> {
     Mode::parse(name.as_bytes()).ok_or_else(|| format!("give one of {}", Mode::ALL.map(Mode::name).join(", ")))

@@ -28,6 +28,14 @@ pub enum Chosen {
     Far(Far),
 }
 
+/// `--target` of a command that needs none: it is refused, and not shown.
+#[derive(Debug, clap::Args)]
+pub struct NoTarget {
+    /// The target of other commands.
+    #[arg(short = 't', long, value_name = "TARGET", global = true, hide = true, value_parser = parser())]
+    target: Option<Chosen>,
+}
+
 /// The parser of `--target`.
 pub(super) fn parser() -> impl TypedValueParser<Value = Chosen> {
     OsStringValueParser::new().try_map(|text| read(&text))

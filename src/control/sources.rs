@@ -93,10 +93,8 @@ pub fn one(path: &Path, advice: &'static str) -> Result<Source, ControlError> {
 }
 
 fn failed(path: &Path, errno: Errno, advice: &'static str) -> ControlError {
-    ControlError::Value {
-        key: screen(path.as_os_str().as_bytes()),
-        error: ParseError::with(errno, errno.desc(), advice),
-    }
+    let why = if errno == Errno::EINVAL { "it is neither a regular file nor a folder" } else { errno.desc() };
+    ControlError::Value { key: screen(path.as_os_str().as_bytes()), error: ParseError::with(errno, why, advice) }
 }
 
 fn source(path: &Path, text: Vec<u8>) -> Source {

@@ -1,5 +1,6 @@
 //! `khelper profile list | show | check`: looks at the files of profiles. No engine is started.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::abi::error::{ControlError, ParseError};
@@ -11,7 +12,7 @@ use crate::policy::rules::Source;
 
 use super::{Profile, Verb};
 use crate::cli::exit::Verdict;
-use crate::cli::output::{Answers, complain};
+use crate::cli::output::{Answers, complain, say};
 
 /// Where the profiles are.
 #[derive(Debug, clap::Args)]
@@ -131,7 +132,11 @@ fn check(args: &Check, answers: &Answers) -> Result<u8, u8> {
     } else {
         let mut all: Vec<Source> = Vec::new();
         for path in &args.paths {
-            all.extend(from_path(path).map_err(|error| failed(&error))?);
+            let files = from_path(path).map_err(|error| failed(&error))?;
+            if files.is_empty() {
+                say(&format!("{}: the folder has no file *.profile", screen(path.as_os_str().as_bytes())));
+            }
+            all.extend(files);
         }
         Profiles::parse(&all)
     };

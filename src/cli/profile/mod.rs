@@ -16,6 +16,7 @@ use crate::verbs::options::seconds;
 
 use super::exit::Verdict;
 use super::request::Asker;
+use super::target::NoTarget;
 
 use files::{Check, List, Show};
 
@@ -24,6 +25,8 @@ pub use files::look;
 /// `profile`.
 #[derive(Debug, clap::Args)]
 pub struct Profile {
+    #[command(flatten)]
+    no_target: NoTarget,
     #[command(subcommand)]
     verb: Verb,
 }

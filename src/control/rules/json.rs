@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::abi::escape::json as escaped;
 use crate::control::record_json::V;
 pub use crate::control::sources::fault;
-use crate::policy::rules::{Position, Remark, Rules};
+use crate::policy::rules::{Position, Remark, Rule, Rules};
 
 use super::replay::{Change, Counts};
 
@@ -33,10 +33,17 @@ pub fn remark(rules: &Rules, remark: &Remark) -> Value {
     all
 }
 
-/// What `rules test` counted.
+/// What `rules test` counted: what became of the requests then, and how many of them would end otherwise now.
 pub fn counts(counts: &Counts) -> Value {
-    json!({"v": V, "requests": counts.requests(), "allowed": counts.allowed, "denied": counts.denied,
+    let (allowed, denied) = counts.then();
+    json!({"v": V, "requests": counts.requests(), "allowed": allowed, "denied": denied,
         "now_denied": counts.now_denied, "now_allowed": counts.now_allowed})
+}
+
+/// One rule of `rules diff`: `added` to those of the system, or `removed`.
+pub fn differs(rule: &Rule, change: &str) -> Value {
+    let (file, line) = place(&rule.at);
+    json!({"v": V, "change": change, "rule": &*rule.text, "file": file, "line": line})
 }
 
 /// One change of `rules test`.

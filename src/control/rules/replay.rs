@@ -30,6 +30,11 @@ impl Counts {
         self.allowed + self.denied + self.now_denied + self.now_allowed
     }
 
+    /// How many were allowed, and how many denied, when they were asked for.
+    pub const fn then(&self) -> (u64, u64) {
+        (self.allowed + self.now_denied, self.denied + self.now_allowed)
+    }
+
     /// Whether nothing would change.
     pub const fn is_same(&self) -> bool {
         self.now_denied == 0 && self.now_allowed == 0
@@ -70,6 +75,16 @@ pub fn requester(record: &Record) -> Requester<'_> {
     if doubted { Requester::default() } else { Requester { place: place.or(by.place), ..by } }
 }
 
+/// Whether a request ended before rules were looked at.
+pub const fn is_before_rules(record: &Record) -> bool {
+    matches!(record.stage, Some(Stage::Name | Stage::Loop | Stage::Forked))
+}
+
+/// Whether rules, a list or a hook denied it.
+pub fn was_denied(record: &Record) -> bool {
+    record.outcome == Outcome::Refused && record.stage == Some(Stage::Hook)
+}
+
 impl<'a> Replay<'a> {
     /// A replay against these rules. Without a tree it is not known what names resolve to.
     pub fn new(rules: &'a Rules, tree: Option<Arc<Tree>>) -> Self {
@@ -78,10 +93,10 @@ impl<'a> Replay<'a> {
 
     /// Judges a request that is over. One that ended before rules were looked at is passed over.
     pub fn add(&mut self, record: &Record) {
-        if matches!(record.stage, Some(Stage::Name | Stage::Loop | Stage::Forked)) {
+        if is_before_rules(record) {
             return;
         }
-        let was_denied = record.outcome == Outcome::Refused && record.stage == Some(Stage::Hook);
+        let was_denied = was_denied(record);
         let asked = record.module.as_ref().filter(|_| record.kind == Kind::Module).unwrap_or(&record.path);
         let verdict = self.verdict(record, asked);
         let counts = &mut self.counts;

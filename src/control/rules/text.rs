@@ -1,7 +1,7 @@
 //! The sentences about rules.
 
 pub use crate::abi::counted::counted;
-use crate::abi::escape::screen;
+use crate::abi::escape::{quoted, screen};
 use crate::policy::rules::{Remark, Rules};
 
 use super::replay::{Change, Counts};
@@ -32,9 +32,9 @@ pub fn remark(rules: &Rules, remark: &Remark) -> String {
 
 /// The first lines of `rules test`.
 pub fn counts(counts: &Counts) -> Vec<String> {
-    let Counts { allowed, denied, now_denied, now_allowed } = counts;
-    let was = (allowed + now_denied, denied + now_allowed);
-    let mut lines = vec![format!("{}: {} allowed, {} denied", counted(counts.requests(), "request"), was.0, was.1)];
+    let Counts { now_denied, now_allowed, .. } = counts;
+    let (allowed, denied) = counts.then();
+    let mut lines = vec![format!("{}: {allowed} allowed, {denied} denied", counted(counts.requests(), "request"))];
     lines.push(match counts.is_same() {
         true => "these rules change nothing".to_owned(),
         false => {
@@ -49,5 +49,5 @@ pub fn change(change: &Change, times: u64) -> String {
     let to = if change.denies { "allowed -> denied" } else { "denied -> allowed" };
     let who = change.uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("uid {uid}"));
     let by = change.by.as_deref().unwrap_or("no rule is about it");
-    format!("{to}  {times}x  \"{}\" by {who}: {by}", screen(&change.asked))
+    format!("{to}  {times}x  {} by {who}: {by}", quoted(&change.asked))
 }

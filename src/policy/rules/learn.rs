@@ -52,7 +52,10 @@ enum Class {
 struct Seen {
     /// The name as it was first asked for.
     name: Vec<u8>,
+    /// How often it was asked for and not denied, or only denied.
     times: u64,
+    /// Whether it was denied each time.
+    is_denied: bool,
     days: BTreeSet<i64>,
     /// Requests of the system by another user than root.
     others: u64,
@@ -119,8 +122,9 @@ pub fn literal(name: &[u8]) -> Option<String> {
 }
 
 impl Learner {
-    /// Counts a request for a module. `day`: any number that differs from day to day.
-    pub fn add(&mut self, name: &[u8], by: &Requester<'_>, day: i64) {
+    /// Counts a request for a module. `day`: any number that differs from day to day. What was `denied` each time becomes
+    /// no rule: what an operator has forbidden, or an attacker asked for, is not allowed because it was asked for.
+    pub fn add(&mut self, name: &[u8], by: &Requester<'_>, day: i64, denied: bool) {
         self.requests += 1;
         let folded: Vec<u8> = name.iter().copied().map(fold).collect();
         let key = (folded, Class::of(by));
@@ -133,7 +137,13 @@ impl Learner {
         }
         let seen = self.pairs.entry(key).or_default();
         if seen.name.is_empty() {
-            seen.name = name.to_vec();
+            (seen.name, seen.is_denied) = (name.to_vec(), denied);
+        }
+        if denied && !seen.is_denied {
+            return;
+        }
+        if !denied && seen.is_denied {
+            *seen = Seen { name: name.to_vec(), ..Seen::default() };
         }
         seen.times += 1;
         seen.days.insert(day);
@@ -196,6 +206,7 @@ struct Sorted {
     seldom: Vec<Row>,
     users: Vec<Row>,
     unknown: Vec<Row>,
+    denied: Vec<Row>,
 }
 
 impl Sorted {
@@ -205,6 +216,8 @@ impl Sorted {
         let Some(pattern) = all.first().and_then(|(_, seen)| literal(&seen.name)) else { return };
         let row =
             |class: &Class, seen: &Seen| (pattern.clone(), class.condition().to_owned(), seen.times, seen.days.len());
+        let (denied, all): (Vec<_>, Vec<_>) = all.iter().copied().partition(|(_, seen)| seen.is_denied);
+        self.denied.extend(denied.into_iter().map(|(class, seen)| row(class, seen)));
         let is_roots = |class: &Class, seen: &Seen| matches!(class, Class::By(_)) && seen.others == 0;
         let roots: Vec<&Seen> =
             all.iter().filter(|(class, seen)| is_roots(class, seen)).map(|(_, seen)| *seen).collect();
@@ -267,6 +280,7 @@ impl Sorted {
         section("What the system asks for.", &self.often, "");
         section("Seen once or twice: look at these.", &self.seldom, "");
         section("Only ordinary users asked for these: take the `#` away from what they may have.", &self.users, "#");
+        section("Denied each time they were asked for: take the `#` away from what may be.", &self.denied, "#");
         section("Who asked for these is not known, or no rule can name it.", &self.unknown, "#");
     }
 }

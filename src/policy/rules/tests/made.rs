@@ -27,7 +27,7 @@ fn learned_rules_say_who_asked_how_often_and_on_how_many_days() {
     let docker = Attribution { place: docker, is_believed: true };
     let mut learner = Learner::default();
     let mut asks = |name: &str, times: u64, by: &Requester<'_>| {
-        (0..times).for_each(|n| learner.add(name.as_bytes(), by, i64::try_from(n % 3).unwrap()));
+        (0..times).for_each(|n| learner.add(name.as_bytes(), by, i64::try_from(n % 3).unwrap(), false));
     };
     asks("fs-vfat", 4, &by(0, Some(&disks)));
     asks("fs-vfat", 3, &by(1000, None));
@@ -75,12 +75,30 @@ fn learned_rules_say_who_asked_how_often_and_on_how_many_days() {
 }
 
 #[test]
+fn what_was_denied_each_time_becomes_no_rule() {
+    let mut learner = Learner::default();
+    let mut ask = |name: &str, uid: u32, denied: bool| learner.add(name.as_bytes(), &by(uid, None), 1, denied);
+    (0..9).for_each(|_| ask("sctp", 0, true));
+    // A requester that was denied says nothing of another one, and what was allowed once is wanted.
+    ask("sctp", 1000, false);
+    for denied in [true, false, true, false] {
+        ask("both-ways", 0, denied);
+    }
+    ["crypto-a", "crypto-b", "crypto-c"].iter().for_each(|name| (0..5).for_each(|_| ask(name, 0, true)));
+    let text = learner.text();
+    let made: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    assert_eq!(made, ["allow name both-ways uid=0  # 2 times, on 1 day", "deny name *"], "{text}");
+    assert!(text.contains("#allow name sctp uid=0  # 9 times, on 1 day\n"), "{text}");
+    assert!(text.contains("#allow name crypto-a uid=0") && text.contains("#allow name sctp uid>=1000"), "{text}");
+}
+
+#[test]
 fn learned_rules_are_ready_after_many_requests_of_which_the_last_ones_brought_nothing_new() {
     let mut learner = Learner::default();
     let mut ask = |from: u32, to: u32, same: bool| {
         for n in from..to {
             let name = if same { "same".to_owned() } else { format!("m{n}") };
-            learner.add(name.as_bytes(), &by(0, None), 1);
+            learner.add(name.as_bytes(), &by(0, None), 1, false);
         }
         (learner.is_ready(), learner.new_of_last())
     };
@@ -109,7 +127,7 @@ proptest! {
     #[test]
     fn learned_rules_deny_nothing_of_what_they_were_learned_from_but_what_is_left_to_a_person(all in asked()) {
         let mut learner = Learner::default();
-        all.iter().for_each(|(name, uid, place)| learner.add(name.as_bytes(), &by(*uid, place.as_ref()), 1));
+        all.iter().for_each(|(name, uid, place)| learner.add(name.as_bytes(), &by(*uid, place.as_ref()), 1, false));
         let rules = rules(&learner.text());
         for (name, uid, place) in &all {
             let same = |other: &str| other.replace('-', "_") == name.replace('-', "_");
@@ -126,7 +144,7 @@ proptest! {
         other in prop_oneof![proptest::collection::vec(any::<u8>(), 1..20), "[a-z*?_-]{1,12}".prop_map(String::into_bytes)],
     ) {
         let mut learner = Learner::default();
-        (0..5).for_each(|_| learner.add(&name, &root(), 1));
+        (0..5).for_each(|_| learner.add(&name, &root(), 1, false));
         let text = learner.text();
         let rules = rules(&text);
         let folded = |name: &[u8]| name.iter().map(|b| if *b == b'-' { b'_' } else { *b }).collect::<Vec<u8>>();

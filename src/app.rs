@@ -1,6 +1,7 @@
 //! Floor 6: builds the parts, connects them and stops them in order.
 #![forbid(unsafe_code)]
 
+mod configuration;
 #[cfg(feature = "console")]
 mod demo;
 mod ledger;

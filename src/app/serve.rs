@@ -1,29 +1,25 @@
 //! `khelper serve`: builds the daemon's parts. The console is none of them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use crate::abi::actor::{Actor, Origin};
-use crate::abi::error::{Explain, SysError};
+use crate::abi::error::{ControlError, Explain, SysError};
 use crate::abi::escape::screen;
 use crate::abi::event::Level;
 use crate::cli::exit::Verdict;
 use crate::cli::serve::Serve;
 use crate::cli::{self, exit};
-use crate::control::config::{self, Applied, Config};
+use crate::control::Left;
+use crate::control::config::Config;
 use crate::control::host::{self, HostKernel};
 use crate::control::local::Local;
-use crate::control::profiles::Live as Profiles;
-use crate::control::rules::text::counted;
-use crate::control::rules::{Live, Refused};
+use crate::control::rules::Refused;
 use crate::control::text::log::losses;
-use crate::control::{self, Left};
 use crate::daemon::descriptors;
 use crate::daemon::journal::Journal;
-use crate::daemon::mailbox::Reloaded;
 use crate::daemon::notify::Notify;
 use crate::daemon::server::{Parts, SIGNALS, Server};
 use crate::daemon::socket::Listener;
@@ -31,7 +27,6 @@ use crate::engine::{Builder, Engine};
 use crate::ledger::folder;
 use crate::ledger::view::Files;
 use crate::ledger::writer::{Ledger, Options};
-use crate::policy::rules::Mode;
 use crate::sys::host::Host;
 use crate::sys::linux::{LinuxHost, cgroup};
 use crate::sys::orphans;
@@ -39,6 +34,7 @@ use crate::sys::probe::PROBE_ARG;
 use crate::sys::signals::Signals;
 use crate::wire::path::default_path;
 
+use super::configuration::{Configuration, last_good};
 use super::verdict;
 
 /// Serves until a signal ends it. Returns the exit code.
@@ -109,7 +105,8 @@ fn run(args: &Serve) -> Result<(), Failure> {
     let local = Local::with_run(engine.clone(), ledger.run());
     let target = Arc::new(local.with_config(config.clone()).with_ledger(view).with_rules(rules.clone()));
     let mut configuration = Configuration::new(target.clone(), config, last_good(&folder), rules.clone(), profiles);
-    configuration.start(&journal)?;
+    let unusable = |error: ControlError| Failure::Refused(error.whole(), Verdict::of_error(&error).code());
+    configuration.start(&journal).map_err(unusable)?;
     let watched = kernel.as_ref().map(|(kernel, _)| kernel.clone());
     let verdicts = for_shim
         .as_ref()
@@ -203,85 +200,6 @@ fn listen(args: &Serve, passed: Option<Result<Listener, SysError>>, readers: Opt
 /// A daemon that cannot read its rules does not start: it would enforce nothing.
 fn refused(Refused(faults): Refused) -> Failure {
     Failure::Refused(faults.join("\nkhelper: "), exit::USAGE)
-}
-
-/// The last good configuration is beside the ledger.
-fn last_good(ledger: &Path) -> PathBuf {
-    let ledger = std::path::absolute(ledger).unwrap_or_else(|_| ledger.to_owned());
-    ledger.parent().map_or_else(|| PathBuf::from(config::last_good::PATH), |state| state.join("last-good"))
-}
-
-/// The configuration files, and the engine that they are for.
-struct Configuration {
-    target: Arc<Local>,
-    config: Arc<Config>,
-    last: PathBuf,
-    rules: Arc<Live>,
-    profiles: Arc<Profiles>,
-    verdicts: Option<Arc<verdict::Answering>>,
-}
-
-impl Configuration {
-    fn new(target: Arc<Local>, config: Arc<Config>, last: PathBuf, rules: Arc<Live>, profiles: Arc<Profiles>) -> Self {
-        Self { target, config, last, rules, profiles, verdicts: None }
-    }
-
-    fn by() -> Actor {
-        control::actor(Origin::Library)
-    }
-
-    /// Applies the files before the first request. Masks never start full because a file has an error.
-    fn start(&self, journal: &Journal) -> Result<(), Failure> {
-        let started = config::start(&*self.target, &Self::by(), &self.config, &self.last)
-            .map_err(|error| Failure::Refused(error.whole(), Verdict::of_error(&error).code()))?;
-        if let Some(error) = &started.instead {
-            let why = format!("{}; the last good configuration is used ({})", error.whole(), shown(&self.last));
-            journal.line(Level::Error, &why);
-        }
-        for line in report(&started.applied) {
-            journal.line(Level::Warning, &line);
-        }
-        Ok(())
-    }
-
-    /// Reads all of them again; each kind is taken as a whole or not at all.
-    fn reload(&self) -> Reloaded {
-        let mut reloaded = self.reload_knobs();
-        match self.rules.reload() {
-            Ok(_) if self.rules.mode() == Mode::Off => {}
-            Ok(count) => reloaded.lines.push(format!("{} read again", counted(count, "rule"))),
-            Err(Refused(faults)) => {
-                let (lines, state) = (faults, "rules refused: kept the old ones");
-                reloaded.lines.splice(0..0, lines);
-                (reloaded.level, reloaded.state) = (Level::Error, state);
-            }
-        }
-        verdict::reload_profiles(&self.profiles, &self.rules, &mut reloaded);
-        reloaded.lines.extend(self.verdicts.iter().filter_map(|verdicts| verdicts.report()));
-        reloaded
-    }
-
-    fn reload_knobs(&self) -> Reloaded {
-        match config::reload(&*self.target, &Self::by(), &self.config, &self.last) {
-            Ok(applied) => {
-                let failed = applied.failed.iter().map(|error| format!("not applied: {}", error.whole())).collect();
-                Reloaded::applied(report(&applied), failed)
-            }
-            Err(error) => Reloaded::refused(error.whole()),
-        }
-    }
-}
-
-fn shown(path: &Path) -> String {
-    screen(path.as_os_str().as_encoded_bytes())
-}
-
-/// What an operator must know about a configuration that was applied.
-fn report(applied: &Applied) -> Vec<String> {
-    let restart = applied.needs_restart.iter().map(|key| format!("{key}: the new value needs a restart"));
-    let stored =
-        applied.not_stored.iter().map(|error| format!("not kept as the last good configuration: {}", error.whole()));
-    applied.warnings.iter().map(ToString::to_string).chain(restart).chain(stored).collect()
 }
 
 /// A group by its name or its number.

@@ -39,6 +39,8 @@ pub struct Live {
     standing: RwLock<Standing>,
     followed: Option<Followed>,
     report: Mutex<Option<Report>>,
+    /// Held by the one who gives an order, from the order of before to the new one.
+    ordering: Mutex<()>,
     counts: Counts,
 }
 
@@ -49,6 +51,8 @@ struct Standing {
     stamp: Stamp,
     /// What the order says; the mode is another one if the rules cannot be read.
     wanted: Mode,
+    /// The file of the order is being written by this process: what it says is not in force before that has ended.
+    is_ordering: bool,
 }
 
 /// The operator's order, and who must know what is in force.
@@ -75,8 +79,10 @@ impl Live {
         let rules = Arc::new(if mode == Mode::Off { Rules::default() } else { read(&folders)? });
         let counts = Counts::default();
         counts.begin(&rules);
-        let standing = RwLock::new(Standing { mode, rules, order: None, stamp: None, wanted: mode });
-        Ok(Self { folders, modules, usual: mode, standing, followed: None, report: Mutex::default(), counts })
+        let standing =
+            RwLock::new(Standing { mode, rules, order: None, stamp: None, wanted: mode, is_ordering: false });
+        let (report, ordering) = (Mutex::default(), Mutex::default());
+        Ok(Self { folders, modules, usual: mode, standing, followed: None, report, ordering, counts })
     }
 
     /// The same, in the mode that an order gives instead of the usual one: rules that were ordered off are not read.

@@ -65,7 +65,7 @@ impl Live {
     pub(super) fn look(&self) -> (Mode, Arc<Rules>) {
         let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
         let found = (standing.mode, standing.rules.clone());
-        let Some(followed) = &self.followed else { return found };
+        let Some(followed) = self.followed.as_ref().filter(|_| !standing.is_ordering) else { return found };
         let stamp = followed.file.stamp();
         let at = |order: &Order| order.at(&followed.started.later()).unwrap_or(self.usual);
         let is_over = |order: &Order| order.until.is_some() && at(order) != standing.wanted;
@@ -79,6 +79,9 @@ impl Live {
     /// Takes the order of the file.
     fn follow(&self, followed: &Followed) -> (Mode, Arc<Rules>) {
         let standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
+        if standing.is_ordering {
+            return (standing.mode, standing.rules.clone());
+        }
         // Before the file is read: one that is written meanwhile is read again.
         let stamp = followed.file.stamp();
         let order = match followed.file.read() {
@@ -166,12 +169,21 @@ impl Live {
             return Err(wrong(Errno::EINVAL, why, "give off, learn, audit, enforce, or `enforce 10m`"));
         }
         self.may(followed, wanted.mode)?;
+        let _one_at_a_time = self.ordering.lock().unwrap_or_else(PoisonError::into_inner);
         // What was ordered meanwhile counts as the mode of before.
         self.look();
-        // The lock is held while the file is written: nobody else takes the order for one without an actor.
-        let standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
-        let order = Order::next(standing.order.as_ref(), wanted, &followed.started.later());
-        followed.file.write(&order)?;
+        let standing = || self.standing.write().unwrap_or_else(PoisonError::into_inner);
+        // Nobody else takes the order for one without an actor, and no decision waits for the disk: until the file is
+        // written, all go by what is in force.
+        let order = {
+            let mut standing = standing();
+            standing.is_ordering = true;
+            Order::next(standing.order.as_ref(), wanted, &followed.started.later())
+        };
+        let written = followed.file.write(&order);
+        let mut standing = standing();
+        standing.is_ordering = false;
+        written?;
         let (mut change, _) = self.take(standing, followed, (Some(order), followed.file.stamp()), Some(by));
         if let Some(seconds) = wanted.seconds {
             let then = self.state().then.name();
@@ -208,4 +220,61 @@ impl Live {
 
 fn wrong(errno: Errno, why: String, advice: &'static str) -> ControlError {
     ControlError::Value { key: Key::RulesMode.name().to_owned(), error: ParseError::with(errno, why, advice) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::abi::actor::Origin;
+    use crate::control::module_tree::ModuleTree;
+    use crate::control::rules::{Folders, OrderFile};
+
+    fn live(dir: &tempfile::TempDir) -> (Live, OrderFile) {
+        let file = OrderFile::beside(dir.path());
+        let (folders, modules) =
+            (Folders::only(dir.path().join("rules.d")), ModuleTree::new("/nowhere".into(), vec![]));
+        let live = Live::load(folders, modules, Mode::Audit).unwrap();
+        (live.following(file.clone(), None, Arc::new(|_, _| {})), file)
+    }
+
+    fn is_ordering(live: &Live, now: bool) {
+        live.standing.write().unwrap().is_ordering = now;
+    }
+
+    #[test]
+    fn while_an_order_is_written_nobody_follows_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (live, file) = live(&dir);
+        is_ordering(&live, true);
+        file.write(&Order { mode: Mode::Off, until: None }).unwrap();
+        assert_eq!(live.mode(), Mode::Audit);
+        is_ordering(&live, false);
+        assert_eq!(live.mode(), Mode::Off);
+    }
+
+    #[test]
+    fn an_order_that_others_see_being_made_has_its_actor() {
+        let dir = tempfile::tempdir().unwrap();
+        let (live, _) = live(&dir);
+        let (nobody, done) = (Arc::new(Mutex::new(0)), AtomicBool::new(false));
+        let count = nobody.clone();
+        live.report_to(Some(Arc::new(move |_, by| *count.lock().unwrap() += u32::from(by.is_none()))));
+        let by = crate::control::actor(Origin::Library);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    live.mode();
+                }
+            });
+            for mode in [Mode::Learn, Mode::Audit, Mode::Enforce, Mode::Off].into_iter().cycle().take(40) {
+                live.order(mode.into(), &by).unwrap();
+                assert_eq!(live.mode(), mode);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(*nobody.lock().unwrap(), 0);
+    }
 }

@@ -1,8 +1,8 @@
 //! A queue from one or more threads to one. It is used as `std::sync::mpsc`, whose three forms are all compiled for every
 //! type that is sent; this is one form.
 //!
-//! A thread that is about to sleep counts itself under the lock, and only then is it woken: whoever changes the state
-//! afterwards sees it, and whoever changed it before has nobody to wake.
+//! A thread that is about to sleep counts itself under the lock, and only then is it woken: a thread that changes the
+//! state afterwards sees it, and one that changed it before has nobody to wake.
 
 use std::collections::VecDeque;
 use std::fmt;

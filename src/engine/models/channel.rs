@@ -1,4 +1,4 @@
-//! The queue between threads (`sys::channel`): no item and no wake-up is lost, whoever ends first.
+//! The queue between threads (`sys::channel`): no item and no wake-up is lost, whichever end goes first.
 
 use super::{explore, explore_many, join, saw, spawn};
 use crate::sys::channel::{Sender, TryRecvError, TrySendError, bounded, channel};
@@ -63,7 +63,7 @@ fn model_a_receiver_is_woken_by_an_item_and_by_the_last_sender() {
     explore("senders go", senders_go, &["it was there", "it was waited for"]);
 }
 
-fn whoever_cannot_wait() {
+fn one_waits_and_one_does_not() {
     let (sender, receiver) = bounded(1);
     let waits = sender.clone();
     let threads = [spawn(move || assert!(waits.send(1).is_ok()))];
@@ -83,5 +83,5 @@ fn whoever_cannot_wait() {
 
 #[test]
 fn model_one_sender_waits_and_one_does_not() {
-    explore("one waits, one does not", whoever_cannot_wait, &["all that was sent came", "full"]);
+    explore("one waits, one does not", one_waits_and_one_does_not, &["all that was sent came", "full"]);
 }

@@ -24,7 +24,7 @@ pub(super) fn first_since(file: &File, lines: Range<u64>, since: Wall) -> Option
     let Range { start: mut from, end: mut to } = lines;
     while to - from > 2 * LOOK {
         let middle = from + (to - from) / 2;
-        // Lines that cannot be read are not skipped: they are shown to whoever reads on from here.
+        // Lines that cannot be read are not skipped: a reader that goes on from here reports them.
         let Some((at, wall)) = line_after(file, middle, to) else { break };
         if is_old(wall) {
             from = at;

@@ -1,4 +1,4 @@
-//! Rules as the shim reads them ([`crate::abi::compiled`]): names alone, whoever asks. What cannot be said so is said
+//! Rules as the shim reads them ([`crate::abi::compiled`]): names alone, for every requester. What cannot be said so is said
 //! stricter: a deny matches more, an allow less.
 
 use std::collections::BTreeSet;

@@ -89,7 +89,7 @@ fn any(globs: &[Glob], text: &[u8]) -> bool {
 }
 
 /// A unit counts only if nobody but the system manager could have put the process there. A name that is merely claimed
-/// cannot make another unit of it: whoever claims one is in that unit or in none.
+/// cannot make another unit of it: a process that claims one is in that unit or in none.
 fn unit(place: Option<&Attribution>, globs: &[Glob]) -> Known {
     let Some(at) = place else { return Known::Unknown };
     match &at.place {

@@ -70,7 +70,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether the rule is about everything, whoever asks.
+    /// Whether the rule is about everything, for every requester.
     pub fn is_bare(&self) -> bool {
         self.object == Object::Any && self.conditions.is_empty()
     }

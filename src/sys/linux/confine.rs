@@ -148,7 +148,7 @@ pub(super) fn read_only_root() -> bool {
                 size_of_val(&attributes) as c_long,
             ],
         ) == 0;
-    // The last check: nothing can be written to "/" (EROFS), whoever asks.
+    // The last check: nothing can be written to "/" (EROFS), by any user.
     done && call(libc::SYS_faccessat, [libc::AT_FDCWD.into(), root, libc::W_OK.into(), 0, 0]) < 0
         && last() == libc::EROFS
 }

@@ -43,7 +43,7 @@ pub enum Presence {
     Hidden,
 }
 
-/// Who is behind a socket. An empty packet is sent, which is no question: whoever reads it closes the connection.
+/// Who is behind a socket. An empty packet is sent, which is no question: its reader closes the connection.
 pub fn presence(path: &Path, patience: Timespec) -> Presence {
     let Ok(address) = SocketAddrUnix::new(path) else { return Presence::Absent };
     let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None) else {

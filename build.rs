@@ -70,8 +70,9 @@ fn glibc() -> Option<(u32, u32)> {
 /// Builds the shim where the program can use it. Elsewhere it is absent, and `khelper shim install` says so.
 fn shim() {
     println!("cargo::rerun-if-changed=shim");
-    println!("cargo::rerun-if-changed=src/abi/shim.rs");
-    println!("cargo::rerun-if-changed=src/abi/verdict.rs");
+    for part in ["compiled", "shim", "verdict", "wildcard"] {
+        println!("cargo::rerun-if-changed=src/abi/{part}.rs");
+    }
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let known = ["x86_64", "aarch64"].contains(&&*variable("CARGO_CFG_TARGET_ARCH"));
     // The documentation's builder shows the library alone.

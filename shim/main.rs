@@ -22,6 +22,8 @@ mod syscall;
 #[path = "../src/abi/verdict.rs"]
 #[expect(dead_code, reason = "the daemon writes answers")]
 mod verdict;
+#[path = "../src/abi/wildcard.rs"]
+mod wildcard;
 
 use ask::Asked;
 use compiled::Subject;

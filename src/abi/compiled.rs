@@ -1,8 +1,10 @@
-//! The compiled rules, which the shim goes by where a daemon exists and gives no answer: names alone, whoever asks. The
+//! The compiled rules, which the shim goes by where a daemon exists and gives no answer: names alone, for every requester. The
 //! shim is a program without std and includes this file, so it uses `core` alone and allocates nothing.
 //!
 //! The file begins with [`MARK`]. Then for each rule: 0 to allow or 1 to deny, `n` for the name of a module or `h` for the
 //! path of a helper, the length of a pattern in one byte, the pattern. The first that matches decides; none allows.
+
+use super::wildcard::wildcard;
 
 /// What the file begins with.
 pub const MARK: [u8; 8] = *b"khrules1";
@@ -40,30 +42,11 @@ pub fn decide(bytes: &[u8], subject: &Subject<'_>) -> Option<bool> {
     rest.is_empty().then_some(true)
 }
 
-/// Matches `*`, `?` and plain bytes. In the name of a module `-` is `_`. Never more steps than the product of both lengths.
+/// Matches `*`, `?` and plain bytes. In the name of a module `-` is `_`.
 fn matches(pattern: &[u8], name: &[u8], module: bool) -> bool {
     let fold = |byte: u8| if module && byte == b'-' { b'_' } else { byte };
-    let (mut p, mut n) = (0, 0);
-    let mut retry = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((p, n));
-                p += 1;
-            }
-            Some(byte) if *byte == b'?' || fold(*byte) == fold(name[n]) => {
-                p += 1;
-                n += 1;
-            }
-            _ => match retry {
-                Some((star, at)) => {
-                    retry = Some((star, at + 1));
-                    p = star + 1;
-                    n = at + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
+    let is_run = |at: usize| pattern.get(at) == Some(&b'*');
+    let next =
+        |at: usize, byte: u8| pattern.get(at).filter(|own| **own == b'?' || fold(**own) == fold(byte)).map(|_| at + 1);
+    wildcard(name, pattern.len(), is_run, next)
 }

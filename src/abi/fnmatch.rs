@@ -1,24 +1,12 @@
 //! fnmatch(3) without flags, in the C locale: how libkmod matches aliases and the lines of modprobe.d(5).
 
+use super::wildcard::wildcard;
+
 /// Whether a pattern matches a name. `fold` is applied to each byte that stands for itself, not to the members of sets:
-/// the name must be folded already. It backtracks to the last `*` only: at most `pattern.len() * name.len()` steps.
+/// the name must be folded already.
 pub fn fnmatch(pattern: &[u8], name: &[u8], fold: fn(u8) -> u8) -> bool {
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        if pattern.get(p) == Some(&b'*') {
-            star = Some((p, n));
-            p += 1;
-            continue;
-        }
-        if let Some(next) = one(pattern, p, name[n], fold) {
-            (p, n) = (next, n + 1);
-            continue;
-        }
-        let Some((at, from)) = star else { return false };
-        star = Some((at, from + 1));
-        (p, n) = (at + 1, from + 1);
-    }
-    pattern[p..].iter().all(|b| *b == b'*')
+    let is_run = |at: usize| pattern.get(at) == Some(&b'*');
+    wildcard(name, pattern.len(), is_run, |at, byte| one(pattern, at, byte, fold))
 }
 
 /// Where the pattern goes on if its part at `p` matches the byte.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ParseError;
 use super::escape::screen;
+use super::wildcard::wildcard;
 
 /// Characters beside letters and digits that stand for themselves.
 const PLAIN: &str = "_-.:+()%/=@";
@@ -234,27 +235,10 @@ impl Token {
     }
 }
 
-/// Backtracks to the last `*` only, one byte further each time: at most `glob.len() * name.len()` steps.
 fn matches(glob: &[Token], name: &[u8], fold: Fold) -> bool {
-    let (mut g, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match glob.get(g) {
-            Some(Token::Run) => {
-                star = Some((g, n));
-                g += 1;
-            }
-            Some(token) if token.matches(fold(name[n])) => {
-                g += 1;
-                n += 1;
-            }
-            _ => {
-                let Some((at, from)) = star else { return false };
-                star = Some((at, from + 1));
-                (g, n) = (at + 1, from + 1);
-            }
-        }
-    }
-    glob[g..].iter().all(|token| *token == Token::Run)
+    let is_run = |at: usize| matches!(glob.get(at), Some(Token::Run));
+    let next = |at: usize, byte: u8| glob.get(at).filter(|token| token.matches(fold(byte))).map(|_| at + 1);
+    wildcard(name, glob.len(), is_run, next)
 }
 
 /// What is wrong with a glob, and what to write instead.

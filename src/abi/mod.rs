@@ -45,6 +45,7 @@ pub mod subprocess;
 pub mod time;
 pub mod verdict;
 pub mod wait;
+pub(crate) mod wildcard;
 pub(crate) mod wire;
 
 /// The name of [`actor`] in 0.1.0, kept for programs written against that version.

@@ -1,7 +1,6 @@
 //! `--set KEY=VALUE` and `khelper set`: the same command and the same rules as in the console.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::Path;
 
 use crate::abi::cap::CapMask;
@@ -14,6 +13,7 @@ use crate::control::target::TargetKind;
 use crate::control::text::change::remarks;
 use crate::control::text::provenance::{Lasts, narrowed};
 use crate::control::{Change, Command, KernelWrite, Key, KnobValue, Reply};
+use crate::sys::linux::whole_file::bounded;
 use crate::verbs::knobs::{SetKnobs, Writing, writes};
 
 use super::Caller;
@@ -215,15 +215,8 @@ fn kept(change: &Change) -> String {
 
 /// Reads a file of `-p`, or stdin.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = |from: &mut dyn Read, bytes: &mut Vec<u8>| from.take(FILE_MAX + 1).read_to_end(bytes);
-    if path == Path::new("-") {
-        read(&mut std::io::stdin().lock(), &mut bytes)?;
-    } else {
-        read(&mut std::fs::File::open(path)?, &mut bytes)?;
+    match path == Path::new("-") {
+        true => bounded(std::io::stdin().lock(), FILE_MAX),
+        false => bounded(std::fs::File::open(path)?, FILE_MAX),
     }
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(std::io::Error::from_raw_os_error(nix::libc::EFBIG));
-    }
-    Ok(bytes)
 }

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use crate::abi::error::io_words;
 use crate::abi::escape::screen;
+use crate::sys::linux::whole_file;
 
 /// The mode of new folders, as the specification says.
 const FOLDER: Mode = Mode::RWXU;
@@ -111,11 +112,7 @@ impl UserFolder {
 /// Reads at most `most` bytes of a regular file. Returns them, and whether that was the whole file. Opening never
 /// blocks (on a FIFO).
 pub(super) fn read(file: &Path, most: u64) -> io::Result<(Vec<u8>, bool)> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let mut opened = File::from(rustix::fs::open(file, flags, Mode::empty())?);
-    if !opened.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
+    let mut opened = whole_file::open(file)?;
     let mut bytes = Vec::new();
     (&mut opened).take(most).read_to_end(&mut bytes)?;
     let whole = opened.read(&mut [0])? == 0;

@@ -5,6 +5,7 @@
 //! or that begins with `#` or `;` is a comment.
 
 use crate::abi::escape::screen;
+use crate::abi::fnmatch::fnmatch;
 
 /// A line that is not a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,10 @@ impl Name {
     /// Whether the pattern matches this key. As in a path, `*` does not match a separator.
     pub fn matches(&self, key: &str) -> bool {
         let mut parts = key.split('.');
-        let all = self.0.split(|b| *b == b'.').all(|glob| parts.next().is_some_and(|part| fits(glob, part.as_bytes())));
+        let all = self
+            .0
+            .split(|b| *b == b'.')
+            .all(|glob| parts.next().is_some_and(|part| fnmatch(glob, part.as_bytes(), |byte| byte)));
         all && parts.next().is_none()
     }
 }
@@ -107,75 +111,6 @@ pub fn remark(value: &[u8]) -> Option<String> {
     }
     let comment = value.windows(2).any(|pair| matches!(pair[0], b' ' | b'\t') && matches!(pair[1], b'#' | b';'));
     comment.then(|| format!("a comment needs a line of its own; this one is part of the value: {}", screen(value)))
-}
-
-/// Whether one part of a pattern matches one part of a key. Takes no longer than the product of their lengths.
-fn fits(glob: &[u8], part: &[u8]) -> bool {
-    let (mut g, mut p) = (0, 0);
-    // Where the last `*` was, and where the text that it matches ends.
-    let mut star: Option<(usize, usize)> = None;
-    while p < part.len() {
-        let next = match glob.get(g) {
-            Some(b'*') => {
-                star = Some((g + 1, p));
-                g += 1;
-                continue;
-            }
-            Some(_) => one(&glob[g..], part[p]),
-            None => None,
-        };
-        match (next, star) {
-            (Some(length), _) => (g, p) = (g + length, p + 1),
-            (None, Some((after, end))) => {
-                star = Some((after, end + 1));
-                (g, p) = (after, end + 1);
-            }
-            (None, None) => return false,
-        }
-    }
-    glob[g..].iter().all(|b| *b == b'*')
-}
-
-/// The length of the first item of the pattern, if it matches the byte.
-fn one(glob: &[u8], byte: u8) -> Option<usize> {
-    match glob {
-        [b'?', ..] => Some(1),
-        [b'\\', literal, ..] => (*literal == byte).then_some(2),
-        [b'[', rest @ ..] => match class(rest) {
-            Some((members, length)) => has(members, byte).then_some(length + 1),
-            None => (byte == b'[').then_some(1),
-        },
-        [literal, ..] => (*literal == byte).then_some(1),
-        [] => None,
-    }
-}
-
-/// The members of a class and its length with the `]`, after its `[`. `None` if it has no end: the `[` is a byte then.
-fn class(text: &[u8]) -> Option<(&[u8], usize)> {
-    let skipped = usize::from(matches!(text.first(), Some(b'!' | b'^'))) + 1;
-    let end = text.iter().skip(skipped).position(|b| *b == b']')? + skipped;
-    Some((&text[..end], end + 1))
-}
-
-fn has(members: &[u8], byte: u8) -> bool {
-    let (negated, mut rest) = match members {
-        [b'!' | b'^', rest @ ..] => (true, rest),
-        rest => (false, rest),
-    };
-    let mut found = false;
-    while let [low, after @ ..] = rest {
-        match after {
-            [b'-', high, after @ ..] => {
-                found |= (*low..=*high).contains(&byte);
-                rest = after;
-            }
-            _ => {
-                found |= *low == byte;
-                rest = after;
-            }
-        }
-    }
-    found != negated
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use crate::abi::safe_text::SafeText;
 use crate::control::config::files::File;
 use crate::control::config::{Grammar, ReadValue, Set, resolve_as};
 use crate::control::provenance::Setting;
+use crate::sys::linux::whole_file;
 
 use super::KernelKnobs;
 
@@ -161,13 +161,7 @@ impl Boot {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    if meta.len() > FILE_MAX {
-        return None;
-    }
-    fs::File::open(path).ok()?.take(FILE_MAX).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+    whole_file::read(path, FILE_MAX).ok()
 }
 
 fn settings(files: &[File], known: CapMask) -> Set {

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -17,6 +17,7 @@ use crate::abi::error::io_words;
 use crate::abi::escape::screen;
 
 use super::path::{walk, writer};
+use super::whole_file::bounded;
 
 /// The largest file that is read, in bytes.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -147,12 +148,7 @@ impl Folder {
         if let Some(why) = objection(&meta) {
             return Err(Untrusted::new(&path, why));
         }
-        let mut bytes = Vec::new();
-        file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|e| Untrusted::io(&path, &e))?;
-        if bytes.len() as u64 > FILE_MAX {
-            return Err(Untrusted::io(&path, &io::Error::from_raw_os_error(libc::EFBIG)));
-        }
-        Ok(Contents::Bytes(bytes))
+        bounded(file, FILE_MAX).map(Contents::Bytes).map_err(|e| Untrusted::io(&path, &e))
     }
 
     fn link(&self, name: &OsStr, path: &Path) -> Result<Contents, Untrusted> {

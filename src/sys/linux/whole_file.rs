@@ -1,7 +1,7 @@
 //! Reads whole files with bounded memory, and tells whether a file has changed.
 
 use std::fs::{File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -24,20 +24,39 @@ impl Stamp {
     }
 }
 
-/// Reads a regular file. Opening it never blocks.
+/// Opens a regular file. It never blocks, as opening a FIFO would.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] if it is no regular file, else those of open(2).
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+    }
+}
+
+/// Reads to the end.
+///
+/// # Errors
+/// `EFBIG` if there are more than `most` bytes, else those of read(2).
+pub fn bounded(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(io::Error::from_raw_os_error(libc::EFBIG)) } else { Ok(bytes) }
+}
+
+/// Reads a regular file.
 ///
 /// # Errors
 /// `EINVAL` if it is no regular file, `EFBIG` if it has more than `most` bytes, else the errno of open(2) or read(2).
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, Errno> {
-    let of = |e: std::io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Errno::from_raw(e.raw_os_error()))?);
-    if !file.metadata().map_err(of)?.is_file() {
-        return Err(Errno::EINVAL);
-    }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(of)?;
-    if bytes.len() as u64 > most { Err(Errno::EFBIG) } else { Ok(bytes) }
+    open(path).and_then(|file| bounded(file, most)).map_err(|error| match (error.raw_os_error(), error.kind()) {
+        (Some(errno), _) => Errno::from_raw(errno),
+        (None, io::ErrorKind::InvalidInput) => Errno::EINVAL,
+        (None, _) => Errno::EIO,
+    })
 }
 
 #[cfg(test)]

@@ -80,6 +80,10 @@ fn one(line: &[u8]) -> Result<Option<Row>, &'static str> {
     let third = words.next();
     let row = |object, name, is_blacklist| Ok(Some((object, pattern(name)?, is_blacklist)));
     match (first, second, third) {
+        // modprobe compares the name of a blacklist, which is no pattern to it.
+        (b"blacklist", Some(name), _) if literal(name).is_none() => {
+            Err("a blacklist has no patterns, and no module is called so")
+        }
         (b"blacklist", Some(name), _) => row("module", name, true),
         (b"install", Some(name), Some(command)) => {
             let rest = words.next().is_none_or(|word| word[0] == b'#');

@@ -43,7 +43,7 @@ fn lines_of_modprobe_d_and_names_become_rules_and_the_rest_is_named() {
             "# not imported: f:19: `blacklist`: it lacks its name or what follows",
             "# not imported: f:20: `install y`: it lacks its name or what follows",
             "# not imported: f:21: `two words`: it is neither a line of modprobe.d nor one name",
-            "# not imported: f:22: `blacklist [ab]c`: rules read this name otherwise",
+            "# not imported: f:22: `blacklist [ab]c`: a blacklist has no patterns, and no module is called so",
             "# not imported: f:23: `a\\\\*b`: rules read this name otherwise",
             "# not imported: f:24: `install z /bin/true || true`: it runs another program in place of the module",
         ]
@@ -58,6 +58,14 @@ fn what_several_files_say_is_one_rule_and_each_line_that_is_left_out_has_its_fil
     assert_eq!(tail(&made.text)[..2], ["deny module a-b", "deny module c  # blacklist"]);
     assert!(made.text.contains("imported: a.conf:2: `x y`") && made.text.contains("imported: b.conf:3: `z w`"));
     assert_eq!(tail(&imported("").text), [""; 0]);
+}
+
+#[test]
+fn a_blacklist_of_a_pattern_denies_nothing() {
+    for line in ["blacklist *", "blacklist usb*", "blacklist a?b"] {
+        assert_eq!((imported(line).rules, imported(line).left_out), (0, 1), "{line}");
+    }
+    assert_eq!(imported("install usb* /bin/false").rules, 1, "modprobe reads this one as a pattern");
 }
 
 #[test]

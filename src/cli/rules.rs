@@ -24,7 +24,7 @@ use crate::verbs::when::When;
 use super::exit::{USAGE, Verdict};
 use super::log::{open, passed_over};
 use super::output::{Answers, complain, say};
-use super::rules_mode::{Enforce, Places, audit, enforce, off, status};
+use super::rules_mode::{Asked, Enforce, Places, audit, enforce, off, status};
 use super::target::NoTarget;
 
 /// A day in microseconds.
@@ -53,7 +53,7 @@ enum Verb {
     Audit(Places),
     /// Enforce the rules, for good or until a time
     Enforce(Enforce),
-    /// Show what the rules do, how many there are, and whether the shim gets verdicts
+    /// Show what the rules do and have decided, how many there are, and whether the shim gets verdicts
     Status(Places),
     /// Check files of rules: faults, rules that can never match, patterns that match nothing here, how far a deny spreads
     Check(Files),
@@ -155,13 +155,15 @@ impl Files {
 }
 
 /// Performs it. Returns the exit code: 1 if there is a fault, or something would change.
-pub fn rules(args: &RulesCommand) -> u8 {
+///
+/// `asked` asks a daemon for the state of its rules, if its sockets are the usual ones or it was chosen.
+pub fn rules(args: &RulesCommand, asked: Asked<'_>) -> u8 {
     let answers = Answers::default();
     let done = match &args.verb {
         Verb::Off { now: _, places } => off(places, &answers),
         Verb::Audit(places) => audit(places, &answers),
         Verb::Enforce(args) => enforce(args, &answers),
-        Verb::Status(places) => status(places, &answers),
+        Verb::Status(places) => status(places, asked, &answers),
         Verb::Check(files) => check(files, &answers),
         Verb::Test { files, ledger } => test(files, ledger, &answers),
         Verb::Learn(ledger) => learn(ledger, &answers),

@@ -176,14 +176,6 @@ pub fn on(pty: &mut Pty, row: &str) {
     pty.until(row, |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains(row)));
 }
 
-/// Checks that the terminal's cursor is in a row with these words.
-pub fn cursor_on(pty: &mut Pty, words: &str) {
-    pty.until(&format!("the cursor on {words}"), |s| {
-        let row = usize::from(s.cursor_position().0);
-        s.rows(0, s.size().1).nth(row).is_some_and(|row| row.contains(words))
-    });
-}
-
 /// Scrolls a page until it shows `what`, wherever lines break.
 pub fn page_shows(pty: &mut Pty, what: &str) {
     for _ in 0..12 {

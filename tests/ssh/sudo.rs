@@ -39,7 +39,7 @@ fn a_user_who_may_not_connect_acts_as_root_with_sudo() {
         far.daemon.set(Key::Modprobe, b"/bin/true");
         for at in 0..400 {
             let name = format!("m{at}").into_bytes();
-            far.daemon.ask(&Command::RequestModule { name, wait: true });
+            far.daemon.ask(&Command::RequestModule { name, wait: true, profile: None });
         }
         let log = ["log", "--json", "--module", "m*"];
         let here = ran(&mut near.khelper(&[&["-t", &far.daemon.target()], &log[..]].concat()), 0).out;

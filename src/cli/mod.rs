@@ -27,6 +27,7 @@ pub mod profile;
 mod rehearse;
 mod request;
 pub mod rules;
+mod rules_ledger;
 mod rules_mode;
 pub mod serve;
 mod set;

@@ -1,34 +1,26 @@
 //! `khelper rules`: looks at rules, tries them on what a ledger has recorded, and learns them from it.
 
-use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use clap::Subcommand;
 
 use crate::abi::escape::{screen, screen_again};
-use crate::abi::record::{Kind, Record};
+use crate::abi::record::Kind;
 use crate::control::module_tree::ModuleTree;
 use crate::control::profiles;
 use crate::control::rules::{
     Folders, Replay, differing, from_path, is_before_rules, json, requester, text, to_import, was_denied,
 };
-use crate::ledger::line::{Brief, Item};
-use crate::ledger::reader::filter::Filter;
 use crate::policy::resolution::Tree;
 use crate::policy::rules::{Learner, Remark, Rules, Source};
-use crate::verbs::when::When;
 
-use super::exit::{USAGE, Verdict};
-use super::log::{open, passed_over};
+use super::exit::Verdict;
 use super::output::{Answers, complain, say};
+use super::rules_ledger::Ledger;
 use super::rules_mode::{Asked, Enforce, Places, audit, enforce, off, status};
 use super::target::NoTarget;
-
-/// A day in microseconds.
-const DAY: i64 = 86_400_000_000;
 
 /// `rules`.
 #[derive(Debug, clap::Args)]
@@ -96,20 +88,6 @@ struct Files {
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-}
-
-/// A ledger, and what of it.
-#[derive(Debug, clap::Args)]
-struct Ledger {
-    /// The folder of the ledger; the same default as for `log`
-    #[arg(long, value_name = "DIR")]
-    ledger: Option<PathBuf>,
-    /// From this time on; the same forms as for `log`
-    #[arg(long, value_name = "T", value_parser = When::parse)]
-    since: Option<When>,
-    /// Before this time
-    #[arg(long, value_name = "T", value_parser = When::parse)]
-    until: Option<When>,
 }
 
 impl Paths {
@@ -227,32 +205,6 @@ fn without_profile(rules: &Rules) -> Vec<Remark> {
             complain(&error);
             Vec::new()
         }
-    }
-}
-
-impl Ledger {
-    /// Calls `each` with every request that is over, and the day on which that was recorded.
-    fn each(&self, each: &mut dyn FnMut(&Record, i64)) -> Result<(), u8> {
-        let now = SystemTime::now();
-        let at = |when: Option<When>| when.map(|when| when.wall(now, false)).transpose();
-        let times = at(self.since).and_then(|since| Ok((since, at(self.until)?)));
-        let (since, until) = times.map_err(|why| {
-            say(&why);
-            USAGE
-        })?;
-        let reader = open(self.ledger.as_deref())?;
-        let mut brief = Brief::default();
-        let counts = reader.scan(&Filter { since, until, ..Filter::default() }, &mut |found, counts| {
-            let day = found.wall.div_euclid(DAY);
-            if let Some(record) = found.brief(&mut brief) {
-                each(record, day);
-            } else if let Some(Item::Ended(record)) = found.read(counts).map(|line| line.item) {
-                each(&record, day);
-            }
-            ControlFlow::Continue(())
-        });
-        passed_over(counts.newer, counts.unreadable);
-        Ok(())
     }
 }
 

@@ -175,10 +175,10 @@ fn the_mode_is_tried_and_kept_in_line_mode() {
     let said = lines.until("rules", "enforce: what");
     assert!(!said.contains("then audit"), "{said}");
     lines.types(":set khelper.rules.mode=audit");
-    lines.until("rules", "audit: ");
+    lines.until("rules", "audit: nothing is denied");
     lines.types(":set khelper.rules.mode=enforce --confirm 3s");
     lines.until("rules", "then audit");
-    lines.until("rules", "audit: ");
+    lines.until("rules", "audit: nothing is denied");
     assert!(runs(&daemon, "bad4"));
     lines.quits();
 }

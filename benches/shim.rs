@@ -66,7 +66,7 @@ fn listener(folder: &Path, profile: Option<(&str, &str)>) -> (Verdicts, PathBuf)
     let live = Live::load(Folders::only(own.join("rules.d")), modules, Mode::Enforce).unwrap();
     let (profiles, faults) = Profiles::load(profiles::Folders::only(own.join("profiles.d")));
     assert!(faults.is_empty(), "{faults:?}");
-    let judge = Judge::new(Arc::new(live), Arc::new(|_, _: &_, _: Option<&str>| {}));
+    let judge = Judge::new(Arc::new(live), Arc::new(|_, _: &_, _: Option<&str>, _: Option<&_>| {}));
     let judge = Arc::new(judge.profiles(Arc::new(move |name| profiles.get(name))));
     let socket = own.join("socket");
     let parts = Parts {

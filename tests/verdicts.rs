@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use khelper::abi::profile::Profile;
 use khelper::abi::verdict::{ANSWER, Answer, VERSION};
 use khelper::control::module_tree::ModuleTree;
 use khelper::control::profiles::{self, Live as Profiles};
@@ -111,8 +112,10 @@ impl Place {
         self.live = Some(live.clone());
         let _ = fs::remove_file(self.path("socket"));
         let told = self.told.clone();
-        let tell = move |_: &Open<'_>, _: &_, sentence: Option<&str>| {
-            told.lock().unwrap().extend(sentence.map(str::to_owned));
+        let tell = move |_: &Open<'_>, _: &_, sentence: Option<&str>, profile: Option<&Profile>| {
+            let told = &mut *told.lock().unwrap();
+            told.extend(sentence.map(str::to_owned));
+            told.extend(profile.map(|profile| format!("profile {}", profile.name)));
         };
         let (profiles, _) = Profiles::load(profiles::Folders::only(self.path("profiles.d")));
         let untaken = self.untaken.clone();
@@ -491,6 +494,7 @@ fn a_helper_of_the_kernel_runs_as_the_user_and_with_the_sets_of_its_profile() {
     let sets = ["CapBnd", "CapPrm", "CapEff", "CapAmb"].map(|set| values(&status, set)[0].to_owned());
     assert_eq!(sets, ["0000000000000021", "0000000000000020", "0000000000000020", "0000000000000020"]);
     assert!(place.told()[0].starts_with("allowed by "), "{:?}", place.told());
+    assert!(place.told()[1].starts_with("profile "), "{:?}", place.told());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use crate::abi::actor::{Actor, Origin};
 use crate::abi::error::SysError;
 use crate::abi::event::Level;
+use crate::abi::profile::Profile;
 use crate::cli::serve::Serve;
 use crate::control::Change;
 use crate::control::host::{HostKernel, Ruling};
@@ -133,7 +134,7 @@ pub fn answer(
     kernel: Option<Arc<HostKernel>>,
 ) -> Result<Answering, SysError> {
     let (journal, records) = (journal.clone(), kernel.clone());
-    let told = move |open: &Open<'_>, decision: &Decision, sentence: Option<&str>| {
+    let told = move |open: &Open<'_>, decision: &Decision, sentence: Option<&str>, profile: Option<&Profile>| {
         let level = match decision {
             Decision::Allow(Some(cited)) if cited.rule.log => Some(Level::Info),
             Decision::Allow(_) => None,
@@ -143,7 +144,8 @@ pub fn answer(
         if let (Some(records), Some(start_time)) = (&records, open.start_time) {
             let is_denied = matches!(decision, Decision::Deny(_));
             let (sentence, program) = (sentence.map(Box::from), open.question.program().into());
-            records.ruled(open.pid, start_time, Ruling { is_denied, sentence, program });
+            let profile = profile.map(|profile| profile.name.clone());
+            records.ruled(open.pid, start_time, Ruling { is_denied, sentence, profile, program });
         }
     };
     let socket = socket

@@ -214,7 +214,9 @@ fn ruled_place() -> (Store, Arc<Sink>, Observation, u64) {
 
 fn ruling(is_denied: bool) -> Ruling {
     let verb = if is_denied { "denied by" } else { "allowed by" };
-    Ruling { is_denied, sentence: Some(format!("{verb} /r:7 (rule): asked x").into()), program: (*b"/bin/it").into() }
+    let sentence = Some(format!("{verb} /r:7 (rule): asked x").into());
+    let profile = (!is_denied).then(|| Arc::from("modprobe"));
+    Ruling { is_denied, sentence, profile, program: (*b"/bin/it").into() }
 }
 
 #[test]
@@ -233,7 +235,9 @@ fn the_rule_that_decided_is_in_the_record_whether_it_or_the_helper_is_told_first
             }
             store.ruled(helper.pid, ticks, ruling(is_denied));
             if told_first {
-                assert_eq!(store.records(&[1])[0].ruled().is_some(), !is_denied);
+                let record = store.records(&[1])[0].clone();
+                let (is_ruled, is_confined) = (record.ruled().is_some(), record.profile.is_some());
+                assert_eq!((is_ruled, is_confined, record.caps.is_some()), (!is_denied, !is_denied, is_denied));
             }
             store.finished(&helper);
             let (_, record) = sink.0.lock().unwrap().last().unwrap().clone();
@@ -243,6 +247,11 @@ fn the_rule_that_decided_is_in_the_record_whether_it_or_the_helper_is_told_first
             // The shim, and its path as argv[0], stand for it.
             assert_eq!((&*record.path, &*record.argv().concat()), (&b"/bin/it"[..], &b"/bin/it-q--a\n"[..]));
             assert_eq!(record.status.unwrap().raw(), raw);
+            // What was read of its sets is the shim's, which the profile narrows.
+            assert_eq!(
+                (record.profile.as_deref(), record.caps.is_some()),
+                (ruling(is_denied).profile.as_deref(), is_denied)
+            );
             // The next process with this number is another one.
             store.finished(&helper);
             assert_eq!(sink.0.lock().unwrap().last().unwrap().1.why(), None);

@@ -18,8 +18,9 @@ use crate::sys::linux::waiting::{Waiter, Waiting};
 use super::live::Live;
 use super::strictest::Strictest;
 
-/// Told of each decision before it is answered: the question, the decision, and the sentence if a rule is cited.
-pub type Told = Arc<dyn Fn(&Open<'_>, &Decision, Option<&str>) + Send + Sync>;
+/// Told of each decision before it is answered: the question, the decision, the sentence if a rule is cited, and the profile
+/// that the answer applies.
+pub type Told = Arc<dyn Fn(&Open<'_>, &Decision, Option<&str>, Option<&Profile>) + Send + Sync>;
 
 /// Told of a helper, by its pid, that has not taken the answer to its question: the compiled rules decide.
 pub type Untaken = Arc<dyn Fn(i32) + Send + Sync>;
@@ -205,7 +206,8 @@ impl Judge {
             None => format!("{what} {of}"),
             Some(why) => format!("not run, because {why}: {of}"),
         });
-        (self.told)(open, &decision, sentence.as_deref());
+        let profile = given.confined.as_ref().map(|ready| &**ready.profile());
+        (self.told)(open, &decision, sentence.as_deref(), profile);
         given
     }
 

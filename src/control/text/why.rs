@@ -24,8 +24,9 @@ pub fn story(record: &Record, asked: &str, known: CapMask) -> Vec<String> {
             "empty" => " with no capability".to_owned(),
             some => format!(" with {}", some.replacen("all but", "all capabilities but", 1)),
         });
+        let with = [with.unwrap_or_default(), confined(record)].concat();
         let ended = if record.outcome == Outcome::ExecFailed { None } else { ending(record).into_iter().next() };
-        return kernel::story(record, kernel, asked, &with.unwrap_or_default(), ended);
+        return kernel::story(record, kernel, asked, &with, ended);
     }
     let mut lines = vec![format!("{}, {asked}. {}", what(record), asked_by(record))];
     if record.chain.len() > 1 {
@@ -78,6 +79,11 @@ fn asked_by(record: &Record) -> String {
     }
 }
 
+fn confined(record: &Record) -> String {
+    let profile = record.profile.as_deref();
+    profile.map(|name| format!(", confined by profile {}", screen(name.as_bytes()))).unwrap_or_default()
+}
+
 fn decided(record: &Record, known: CapMask) -> String {
     match record.outcome {
         Outcome::Refused => {
@@ -111,8 +117,7 @@ fn decided(record: &Record, known: CapMask) -> String {
         Some(Enforcement::NoNewPrivs) => ", enforced by no_new_privs",
         _ => "",
     };
-    let profile = record.profile.as_deref().map(|name| format!(", confined by profile {}", screen(name.as_bytes())));
-    let profile = profile.unwrap_or_default();
+    let profile = confined(record);
     let argv = match record.kind {
         Kind::Module => String::new(),
         Kind::Helper => {
@@ -245,6 +250,9 @@ mod tests {
         let confined = Record { profile: Some("keys".into()), enforced: Some(Enforcement::Masks), ..helper };
         let line = "Allowed. /bin/echo \"a b\" ran with all capabilities, confined by profile keys.";
         assert_eq!(of(&confined)[1], line);
+        // What the kernel started is the shim, with other sets.
+        let by_kernel = Record { caps: None, pid: Some(7), kernel: Some(Box::default()), ..confined };
+        assert_eq!(of(&by_kernel)[1], "/bin/echo \"a b\" ran as pid 7, confined by profile keys.");
         assert_eq!(still(true, 7), "It still runs, pid 7.");
         assert!(still(false, 7).contains("does not run any more"));
         assert_eq!(earlier(3, true, b"a"), "3 earlier requests; khelper log --module=a");

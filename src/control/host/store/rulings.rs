@@ -1,6 +1,7 @@
 //! What rules have decided about helpers of the kernel that have not ended.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::abi::error::Stage;
 use crate::abi::record::{Args, Outcome, Record};
@@ -23,6 +24,8 @@ pub struct Ruling {
     pub is_denied: bool,
     /// The decision and its rule: `denied by FILE:LINE (RULE): asked NAME`; `None` if no rule is about it.
     pub sentence: Option<Box<str>>,
+    /// The profile that the shim applies before it executes the program.
+    pub profile: Option<Arc<str>>,
     /// What was to run, and does unless it is denied. The kernel started the shim.
     pub program: Box<[u8]>,
 }
@@ -73,6 +76,10 @@ pub(super) fn is_of(observation: &Observation, start_time: Option<u64>) -> impl 
 /// What a ruling adds to the record of its helper.
 pub(super) fn add(record: &mut Record, ruling: &Ruling) {
     name(record, &ruling.program);
+    if ruling.profile.is_some() {
+        // What was read of its sets is the shim's.
+        (record.profile, record.caps) = (ruling.profile.clone(), None);
+    }
     let ended_so = record.status.is_none_or(|status| status.raw() == DENIED);
     match record.outcome {
         Outcome::Running if !ruling.is_denied => record.said.clone_from(&ruling.sentence),
@@ -106,13 +113,18 @@ impl Store {
         if let Some(running) = state.pids.get(&pid).copied().and_then(|id| state.live.get_mut(&id))
             && running.start_time == Some(start_time)
         {
-            add(std::sync::Arc::make_mut(&mut running.record), &ruling);
+            add(Arc::make_mut(&mut running.record), &ruling);
         }
         state.rulings.put(pid, start_time, ruling);
     }
 
     /// The helper has not taken that answer: it goes by something else.
     pub(in crate::control::host) fn unruled(&self, pid: i32) {
-        self.lock().rulings.take(pid, |_| true);
+        let mut state = self.lock();
+        state.rulings.take(pid, |_| true);
+        if let Some(running) = state.pids.get(&pid).copied().and_then(|id| state.live.get_mut(&id)) {
+            let record = Arc::make_mut(&mut running.record);
+            (record.said, record.profile) = (None, None);
+        }
     }
 }

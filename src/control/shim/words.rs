@@ -22,7 +22,7 @@ fn shown(path: &Path) -> String {
 pub(super) fn lost(own: &[u8], there: &str) -> ControlError {
     wrong(
         Errno::ENOENT,
-        format!("kernel.modprobe is {}, and {there}: what it replaced is not known", screen(own)),
+        format!("it is {}, and {there}: what it replaced is not known", screen(own)),
         "name the program: `khelper -t kernel set kernel.modprobe=/sbin/modprobe`",
     )
 }

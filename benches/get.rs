@@ -28,7 +28,7 @@ fn main() {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!(
-        "{cores} cores, Linux {}; {RUNS} runs each, in turn; ms: low quartile, median, high quartile",
+        "{cores} cores, Linux {}; {RUNS} runs each of khelper get, sysctl and true, in turn; ms: low quartile, median, high quartile",
         kernel.trim()
     );
     let medians = times.map(|mut times| {
@@ -37,7 +37,7 @@ fn main() {
         println!("{:.2} {:.2} {:.2}", at(1), at(2), at(3));
         at(2)
     });
-    println!("khelper get, sysctl, true; khelper get is {:.2} times sysctl", medians[0] / medians[1]);
+    println!("the ratio of khelper get to sysctl: {:.2}", medians[0] / medians[1]);
 }
 
 /// The time from the start of a program to its end.

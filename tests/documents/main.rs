@@ -20,6 +20,9 @@ use session::{Session, Start};
 /// The documents whose blocks only have to be commands that khelper and cargo know: those for developers, and the README.
 const PLAIN: [&str; 3] = ["README.md", "docs/testing.md", "docs/deviations.md"];
 
+/// Blocks without a command: what the steps of `.ci/full` have printed.
+const PRINTED: &str = "docs/full-run.md";
+
 fn sources() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -109,7 +112,7 @@ fn every_block_of_the_documents_says_what_it_is() {
         for block in read(&document) {
             if let (Kind::Text, false) = (&block.kind, PLAIN.contains(&name)) {
                 assert!(!block.language.is_empty(), "{name}:{}: a block without a language", block.line);
-                let command = block.lines.iter().find(|line| plain::is_command(line));
+                let command = block.lines.iter().find(|line| plain::is_command(line) && name != PRINTED);
                 assert_eq!(command, None, "{name}:{}: a command that is not tried", block.line);
             }
         }

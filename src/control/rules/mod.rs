@@ -11,6 +11,7 @@ mod strictest;
 pub mod text;
 mod unknown;
 mod verdict;
+mod waiters;
 
 pub use super::rules_view::{Asking, Denied, RuleUse, RulesView};
 pub use differ::differing;
@@ -20,4 +21,5 @@ pub use order::{Now, Order, OrderFile, publish};
 pub use replay::{Change, Counts, Replay, is_before_rules, requester, was_denied};
 pub use strictest::Strictest;
 pub use unknown::unknown_requesters;
-pub use verdict::{Answers, Asks, Given, Judge, Open, Told, Untaken, Waiters};
+pub use verdict::{Answers, Asks, Given, Judge, Open, Told, Untaken};
+pub use waiters::Waiters;

@@ -135,7 +135,7 @@ struct Connection {
 struct Asked {
     connection: Connection,
     packet: Vec<u8>,
-    /// When it is answered by whoever waits then.
+    /// When it is decided for all requesters that wait then, since its own is not known.
     until: Instant,
 }
 
@@ -255,8 +255,8 @@ impl Server {
     /// Answers the questions whose requesters are known, and those that have waited long enough.
     fn answer(&mut self, new: usize) {
         let judge = self.parts.judge.clone();
-        let gone = |asked: &mut Asked| !seqpacket::is_open(asked.connection.socket.as_fd());
-        let late: Vec<Asked> = self.asked.extract_if(.., gone).collect();
+        let has_gone = |asked: &mut Asked| !seqpacket::is_open(asked.connection.socket.as_fd());
+        let late: Vec<Asked> = self.asked.extract_if(.., has_gone).collect();
         self.late(late.len());
         self.send(|open, _| judge.at_once(open));
         let now = Instant::now();

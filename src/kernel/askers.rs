@@ -27,7 +27,7 @@ struct State {
     by_pid: HashMap<i32, Asker>,
     /// The pids, the oldest first.
     order: VecDeque<i32>,
-    /// Who is told that there are new ones.
+    /// The eventfd to which 1 is added when there are new ones.
     wake: Option<Arc<OwnedFd>>,
 }
 

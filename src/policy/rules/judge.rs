@@ -42,7 +42,7 @@ impl Rules {
         self.verdict(self.hit(asked, &|rule| conditions(rule, by)))
     }
 
-    /// Whether the verdict is the same whoever asks: the first rule about this has no conditions, or there is none.
+    /// Whether the verdict is the same for every requester: the first rule about this has no conditions, or there is none.
     pub fn is_same_for_all(&self, asked: &Asked<'_>) -> bool {
         let has_conditions = |rule: &Rule| Some(!rule.conditions.is_empty());
         self.hit(asked, &has_conditions).is_none_or(|(_, _, has_conditions)| !has_conditions)

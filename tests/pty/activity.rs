@@ -168,6 +168,8 @@ fn one_row_is_unfolded_alone() {
 fn everything_that_matches_is_killed_by_one_key_and_its_number() {
     everywhere(HOLD, |pty, room| {
         ask(pty, "stuck", 2);
+        // Each is a thread of its own: `other` comes after them only if they have slots.
+        taken(pty, 2);
         ask(pty, "other", 1);
         taken(pty, 3);
         pty.press("3", "stuck");

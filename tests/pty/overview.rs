@@ -153,6 +153,8 @@ fn the_palette_finds_an_action_by_a_few_letters() {
 fn all_that_match_are_killed_after_their_number_is_typed() {
     everywhere(HOLD, |pty, room| {
         ask(pty, "stuck", 3);
+        // Each is a thread of its own: `other` comes after them only if they have slots.
+        taken(pty, 3);
         ask(pty, "other", 1);
         taken(pty, 4);
         pty.press("3", "[3 Activity]");

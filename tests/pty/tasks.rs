@@ -76,6 +76,8 @@ fn task_2_a_failure_and_its_stderr_are_two_keys() {
 fn task_3_all_that_match_a_filter_are_killed_with_four_keys_and_the_number() {
     everywhere(HOLD, |pty, _| {
         ask(pty, "stuck", 3);
+        // Each is a thread of its own: `other` comes after them only if they have slots.
+        taken(pty, 3);
         ask(pty, "other", 1);
         taken(pty, 4);
         pty.press("3", "[3 Activity]");

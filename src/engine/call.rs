@@ -168,7 +168,15 @@ impl Call {
     ) {
         let mut state = self.state.lock();
         let result = state.end_record(now, ended, share);
-        self.close(state, result, file);
+        let record = state.close(file);
+        if let Some(info) = Self::settle(state, result, &record) {
+            info.end(&record);
+        }
+    }
+
+    /// Wakes whoever waits for this call.
+    pub(super) fn wake(&self) {
+        self.state.notify();
     }
 
     /// Records that no helper was started. `file` passes the record to the registry.
@@ -187,20 +195,22 @@ impl Call {
         if record.wait != WaitMode::NoWait && !record.abandoned {
             record.result = Some(result);
         }
-        self.close(state, result, file);
-    }
-
-    /// Passes the complete record to the registry, and to the caller if it still waits.
-    fn close(&self, mut state: MutexGuard<'_, CallState>, result: i32, file: impl FnOnce(Arc<Record>)) {
-        state.over = true;
-        let record = Arc::new(state.record.clone());
-        file(record.clone());
+        let record = state.close(file);
         self.complete(state, result, record);
     }
 
     /// The worker's side of the end (UMH-5): delivers the answer, or runs `cleanup` itself.
-    pub(super) fn complete(&self, mut state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
-        let info = match state.end.complete(result) {
+    pub(super) fn complete(&self, state: MutexGuard<'_, CallState>, result: i32, answer: Arc<Record>) {
+        let info = Self::settle(state, result, &answer);
+        self.wake();
+        if let Some(info) = info {
+            info.end(&answer);
+        }
+    }
+
+    /// Puts the answer where its caller finds it. Returns what this side has to clean up, if no caller waits any more.
+    fn settle(mut state: MutexGuard<'_, CallState>, result: i32, answer: &Arc<Record>) -> Option<SubprocessInfo> {
+        match state.end.complete(result) {
             Some(OnComplete::Deliver) => {
                 state.answer = Some(answer.clone());
                 #[cfg(all(test, khelper_models))]
@@ -209,16 +219,19 @@ impl Call {
             }
             Some(OnComplete::Cleanup) => state.info.take(),
             None => None,
-        };
-        drop(state);
-        self.state.notify();
-        if let Some(info) = info {
-            info.end(&answer);
         }
     }
 }
 
 impl CallState {
+    /// Completes the record, and passes it to the registry.
+    fn close(&mut self, file: impl FnOnce(Arc<Record>)) -> Arc<Record> {
+        self.over = true;
+        let record = Arc::new(self.record.clone());
+        file(record.clone());
+        record
+    }
+
     /// Ends the caller's wait early, and returns the caller's answer.
     fn abandon(&mut self) -> Record {
         self.record.abandoned = true;

@@ -21,6 +21,10 @@ impl Job for Arc<Call> {
     fn alone(&self) -> bool {
         self.own.is_some()
     }
+
+    fn wake(&self) {
+        Call::wake(self);
+    }
 }
 
 /// Makes the workers of one pool.

@@ -52,6 +52,19 @@ struct State<J> {
 pub(super) trait Job: Clone + Send + 'static {
     /// Whether the job has its own masks, and so needs a fresh worker.
     fn alone(&self) -> bool;
+    /// Wakes whoever waits for the end of this job. Called once it has been served, when its worker can take another job:
+    /// the next call of the one that was waiting finds that worker idle, and its memory in the caches of this CPU.
+    fn wake(&self);
+}
+
+/// What a worker does that has served a job.
+enum Served<J> {
+    /// It serves a job that has waited.
+    Next(J),
+    /// It is idle, until then or for ever.
+    Idle(Option<Micros>),
+    /// It ends.
+    Ends,
 }
 
 /// The idle workers and the jobs that need a fresh one.
@@ -135,25 +148,27 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Returns the worker's next job: the oldest waiting job that it may serve, or else the job that wakes it. Returns
-    /// `None` if the worker must end. So no job overtakes one that still waits (UMH-7).
-    fn idle(&self, handoff: &Arc<Handoff<J>>, generation: u64, clock: &dyn Clock) -> Option<J> {
-        let mut until = {
-            let mut state = self.0.lock();
-            let over = (state.idle.len() + 1).saturating_sub(MAX_IDLE).min(state.idle.len());
-            retire(state.idle.drain(..over));
-            if state.closed || generation < state.generation {
-                return None;
-            }
-            let oldest = state.fresh.iter().position(|queued| !queued.handed_over && !queued.job.alone());
-            if let Some(queued) = oldest.and_then(|at| state.fresh.remove(at)) {
-                state.reused += 1;
-                return Some(queued.job);
-            }
-            let lingers = state.idle.len() >= state.min_idle;
-            state.idle.push(handoff.clone());
-            lingers.then(|| clock.now().saturating_add(LINGER))
-        };
+    /// Makes a worker idle, unless a job waits that it may serve: it takes the oldest, so that no job overtakes one that
+    /// still waits (UMH-7).
+    fn idle(&self, handoff: &Arc<Handoff<J>>, generation: u64, clock: &dyn Clock) -> Served<J> {
+        let mut state = self.0.lock();
+        let over = (state.idle.len() + 1).saturating_sub(MAX_IDLE).min(state.idle.len());
+        retire(state.idle.drain(..over));
+        if state.closed || generation < state.generation {
+            return Served::Ends;
+        }
+        let oldest = state.fresh.iter().position(|queued| !queued.handed_over && !queued.job.alone());
+        if let Some(queued) = oldest.and_then(|at| state.fresh.remove(at)) {
+            state.reused += 1;
+            return Served::Next(queued.job);
+        }
+        let lingers = state.idle.len() >= state.min_idle;
+        state.idle.push(handoff.clone());
+        Served::Idle(lingers.then(|| clock.now().saturating_add(LINGER)))
+    }
+
+    /// Waits for the job that wakes an idle worker. Returns `None` if the worker must end.
+    fn wait_idle(&self, handoff: &Arc<Handoff<J>>, mut until: Option<Micros>, clock: &dyn Clock) -> Option<J> {
         let mut next = handoff.lock();
         loop {
             match (std::mem::replace(&mut *next, Next::Nothing), until) {
@@ -210,14 +225,21 @@ impl<J: Job> Pool<J> {
         while let Some(job) = next {
             let next_step = run(&job);
             if let NextStep::HandOver = next_step {
-                self.hand_over(job);
+                self.hand_over(job.clone());
             }
             if reused {
                 self.done();
             }
-            next = match next_step {
+            let served = match next_step {
                 NextStep::Idle(generation) => self.idle(&handoff, generation, clock),
-                NextStep::Retire | NextStep::HandOver => None,
+                NextStep::Retire | NextStep::HandOver => Served::Ends,
+            };
+            job.wake();
+            drop(job);
+            next = match served {
+                Served::Next(job) => Some(job),
+                Served::Idle(until) => self.wait_idle(&handoff, until, clock),
+                Served::Ends => None,
             };
             reused = true;
         }
@@ -247,11 +269,23 @@ mod tests {
     struct Numbered {
         number: u32,
         alone: bool,
+        /// What the caller does when it is woken.
+        woken: Option<Arc<dyn Fn() + Send + Sync>>,
+    }
+
+    impl Numbered {
+        fn new(number: u32) -> Self {
+            Self { number, alone: false, woken: None }
+        }
     }
 
     impl Job for Numbered {
         fn alone(&self) -> bool {
             self.alone
+        }
+
+        fn wake(&self) {
+            self.woken.iter().for_each(|woken| woken());
         }
     }
 
@@ -272,7 +306,7 @@ mod tests {
 
     fn pool(jobs: u32, alone: u32) -> Arc<Pool<Numbered>> {
         let pool = Arc::new(Pool::new());
-        (1..=jobs).for_each(|number| pool.submit(Numbered { number, alone: number == alone }));
+        (1..=jobs).for_each(|number| pool.submit(Numbered { alone: number == alone, ..Numbered::new(number) }));
         pool
     }
 
@@ -296,5 +330,39 @@ mod tests {
         let order: Vec<_> = (0..3).map(|_| served.recv_timeout(PATIENCE).unwrap()).collect();
         assert_eq!(order, [2, 3, 4]);
         pool.close();
+    }
+
+    #[test]
+    fn umh_7_whoever_is_woken_finds_the_worker_that_served_it() {
+        let pool = Arc::new(Pool::new());
+        let (waits, waiting) = channel();
+        let next = pool.clone();
+        let woken = move || {
+            next.submit(Numbered::new(2));
+            let _ = waits.send(next.0.lock().fresh.len());
+        };
+        pool.submit(Numbered { woken: Some(Arc::new(woken)), ..Numbered::new(1) });
+        let served = work(&pool, |_| NextStep::Idle(0));
+        assert_eq!([(); 2].map(|()| served.recv_timeout(PATIENCE).unwrap()), [1, 2]);
+        assert_eq!(waiting.recv_timeout(PATIENCE), Ok(0), "jobs for which no worker was idle");
+        pool.close();
+    }
+
+    #[test]
+    fn umh_5_the_caller_is_woken_whatever_its_worker_does_next() {
+        let (woken, numbers) = channel();
+        let pool = Arc::new(Pool::new());
+        for number in 1..=3 {
+            let woken = woken.clone();
+            let woken = move || drop(woken.send(number));
+            pool.submit(Numbered { woken: Some(Arc::new(woken)), ..Numbered::new(number) });
+        }
+        // After the first there is one that waits; after the second the worker ends; after the third there is nothing.
+        let served = work(&pool, |number| if number == 2 { NextStep::Retire } else { NextStep::Idle(0) });
+        assert_eq!([(); 2].map(|()| numbers.recv_timeout(PATIENCE).unwrap()), [1, 2]);
+        let idle = work(&pool, |_| NextStep::Idle(0));
+        assert_eq!(numbers.recv_timeout(PATIENCE), Ok(3));
+        pool.close();
+        assert_eq!((served.iter().collect(), idle.iter().collect()), (vec![1, 2], vec![3]));
     }
 }

@@ -69,6 +69,7 @@ impl Scene {
             self.call.mark_reaped();
             let ended = Ended { status: Some(WaitStatus::exited(1)), ..Ended::default() };
             self.call.ended(0, ended, Arc::new, |_| filed.up());
+            self.call.wake();
         } else {
             let failure = Failure::new(Outcome::ExecFailed, Stage::Exec, Errno::ENOENT, "", "");
             self.call.failed(0, failure, Vec::new(), |_| filed.up());

@@ -56,6 +56,7 @@ impl Job for Call {
     fn alone(&self) -> bool {
         self.own.is_some()
     }
+    fn wake(&self) {}
 }
 
 #[derive(Clone)]

@@ -31,6 +31,7 @@ impl Job for From {
     fn alone(&self) -> bool {
         false
     }
+    fn wake(&self) {}
 }
 
 #[derive(Clone)]

@@ -354,7 +354,9 @@ mod tests {
         let pool = Arc::new(Pool::new());
         for number in 1..=3 {
             let woken = woken.clone();
-            let woken = move || drop(woken.send(number));
+            let woken = move || {
+                let _ = woken.send(number);
+            };
             pool.submit(Numbered { woken: Some(Arc::new(woken)), ..Numbered::new(number) });
         }
         // After the first there is one that waits; after the second the worker ends; after the third there is nothing.

@@ -40,7 +40,7 @@ impl Hierarchy {
             .status();
         assert!(built.is_ok_and(|status| status.success()), "cc could not build the agent");
         fs::write(all.path("log"), "").unwrap();
-        let options = format!("none,name={}", all.folder.path().file_name().unwrap().to_str().unwrap());
+        let options = format!("none,{}", all.name());
         mount(Some("none"), &all.root(), Some("cgroup"), MsFlags::empty(), Some(options.as_str()))
             .map_err(|e| format!("this kernel mounts no hierarchy of cgroups of version 1: {e}"))?;
         all.mounted = true;
@@ -121,10 +121,43 @@ impl Hierarchy {
         text.lines().map(|text| line(text).unwrap_or_else(|| panic!("{text}"))).collect()
     }
 
+    fn name(&self) -> String {
+        format!("name={}", self.folder.path().file_name().unwrap().to_str().unwrap())
+    }
+
+    /// Waits until the kernel has no such hierarchy any more. The kernel frees a cgroup some time after its folder was
+    /// removed, and a hierarchy that has one as it is unmounted lives on without a mount: it is mounted and unmounted
+    /// again. One that is about to go is given time, since a mount in that time makes a new one.
+    fn is_gone(&self) -> bool {
+        let lives = || fs::read_to_string("/proc/self/cgroup").is_ok_and(|all| all.contains(&self.name()));
+        let options = format!("none,{}", self.name());
+        for _ in 0..10 {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(2) {
+                if !lives() {
+                    return true;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            if mount(Some("none"), &self.root(), Some("cgroup"), MsFlags::empty(), Some(options.as_str())).is_ok() {
+                self.sweep();
+                let _ = umount2(&self.root(), MntFlags::empty());
+            }
+        }
+        false
+    }
+
     /// Removes the cgroups of helpers that have ended.
     pub fn sweep(&self) {
-        // What is no folder cannot be removed so.
-        for entry in fs::read_dir(self.root()).into_iter().flatten().flatten() {
+        remove_below(&self.root());
+    }
+}
+
+/// Removes the folders below this one, those within others first. What is in use stays.
+fn remove_below(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_below(&entry.path());
             let _ = fs::remove_dir(entry.path());
         }
     }
@@ -140,6 +173,9 @@ impl Drop for Hierarchy {
                 umount2(&self.root(), MntFlags::empty()).or_else(|_| umount2(&self.root(), MntFlags::MNT_DETACH))
             {
                 eprintln!("{} stays mounted: {e}", self.root().display());
+            }
+            if !self.is_gone() {
+                eprintln!("{} stays, without a mount: see /proc/self/cgroup", self.name());
             }
         }
     }

@@ -32,6 +32,9 @@ impl Driven {
     }
 
     fn start(name: &str, command: &mut Command) -> Self {
+        // Cargo sets it for its benches, and `Command` passes it on: the loader of a helper would look for the C library in
+        // folders of the toolchain first. The engine's helpers do not have it.
+        command.env_remove("LD_LIBRARY_PATH");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         Self { name: name.to_owned(), child, pipes: RefCell::new(pipes) }

@@ -43,7 +43,7 @@ pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) +
 
 /// A short name for a program of this checkout, in a folder that is removed with the first value; other paths stay. The
 /// text that fits on a small screen must not depend on where the tests were built.
-fn short(file: &str) -> (tempfile::TempDir, String) {
+pub fn short(file: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
     let Ok(program) = Path::new(file).strip_prefix(env!("CARGO_MANIFEST_DIR")) else {
         return (folder, file.to_owned());

@@ -21,7 +21,8 @@ fn lines_of_modprobe_d_and_names_become_rules_and_the_rest_is_named() {
     let text = "# CIS\n\nblacklist floppy\ninstall dccp /bin/false\ninstall s-ctp /usr/bin/true # no\nblacklist s_ctp\n\
                 alias net-pf-31 off\nrds\r\n tipc # why\nblacklist a\\\nb\ninstall nf?* /bin/true\nuid\n\
                 install cdrom /usr/bin/disabled\ninstall x /bin/false; echo\noptions snd index=0\nsoftdep a pre: b\n\
-                alias net-pf-9 x25\nblacklist\ninstall y\ntwo words\nblacklist [ab]c\na\\*b\ninstall z /bin/true || true\n";
+                alias net-pf-9 x25\nblacklist\ninstall y\ntwo words\nblacklist [ab]c\na\\*b\ninstall z /bin/true || true\n\
+                install [ab]c /bin/false\n";
     let made = imported(text);
     assert_eq!(
         tail(&made.text),
@@ -46,9 +47,10 @@ fn lines_of_modprobe_d_and_names_become_rules_and_the_rest_is_named() {
             "# not imported: f:22: `blacklist [ab]c`: a blacklist has no patterns, and no module is called so",
             "# not imported: f:23: `a\\\\*b`: rules read this name otherwise",
             "# not imported: f:24: `install z /bin/true || true`: it runs another program in place of the module",
+            "# not imported: f:25: `install [ab]c /bin/false`: rules read this name otherwise",
         ]
     );
-    assert_eq!((made.rules, made.left_out, rules(&made.text).rules().len()), (9, 11, 9));
+    assert_eq!((made.rules, made.left_out, rules(&made.text).rules().len()), (9, 12, 9));
 }
 
 #[test]

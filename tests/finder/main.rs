@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 
 use common::{am_root, skipped};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 use programs::Programs;
 use serde_json::{Value, json};
@@ -26,8 +26,18 @@ fn programs() -> Option<Programs> {
     None
 }
 
+/// khelper with SIGINT as a terminal's shell leaves it: where the tests run in the background of a script it is ignored.
+fn khelper() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
+    // SAFETY: one system call that is safe after fork, and no function of ours is installed.
+    let heard = || unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.map(drop).map_err(Into::into);
+    // SAFETY: as above.
+    unsafe { command.pre_exec(heard) };
+    command
+}
+
 fn find(options: &[&str], argv: &[&str]) -> Output {
-    let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));
+    let mut khelper = khelper();
     let khelper = khelper.args(["profile", "find"]).args(options).arg("--").args(argv);
     khelper.stdin(Stdio::null()).output().unwrap()
 }
@@ -185,7 +195,7 @@ fn on_a_terminal_it_asks() {
     {
         let name = at.name("asked");
         let pty = nix::pty::openpty(None, None).unwrap();
-        let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));
+        let mut khelper = khelper();
         khelper.args(["profile", "find", "--", "/bin/touch", &name]).stdin(pty.slave);
         let mut khelper = khelper.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut asked, mut stderr) = (Vec::new(), khelper.stderr.take().unwrap());
@@ -224,7 +234,7 @@ fn ctrl_c_ends_the_search_and_undoes_the_run() {
     let Some(at) = programs() else { return };
     let (fifo, undone) = (at.fifo(), at.name("undone"));
     let script = format!("exec 9> {fifo}; exec sleep 600");
-    let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));
+    let mut khelper = khelper();
     khelper.args(["profile", "find", "--yes", "--timeout", "600", "--reset", "/bin/touch", &undone, ";", "--"]);
     let khelper =
         khelper.args(["/bin/sh", "-c", &script]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -242,7 +252,7 @@ fn ctrl_c_ends_the_search_and_undoes_the_run() {
 
 #[test]
 fn an_ordinary_user_is_refused() {
-    let mut khelper = Command::new(env!("CARGO_BIN_EXE_khelper"));
+    let mut khelper = khelper();
     khelper.args(["profile", "find", "--yes", "--", "/bin/true"]).stdin(Stdio::null());
     if am_root() {
         khelper.uid(65534).gid(65534);

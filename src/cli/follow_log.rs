@@ -1,5 +1,7 @@
 //! The target's log, on stderr, while a command runs.
 
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::abi::counted::{counted, plural};
@@ -17,37 +19,71 @@ const QUEUE: usize = 65_536;
 
 /// A thread that prints the log. [`Log::end`] stops it after it has printed everything logged so far.
 pub struct Log {
-    events: Watch,
+    lines: Lines,
     thread: JoinHandle<()>,
+}
+
+/// What is to be printed. Clones print the same lines, each once.
+#[derive(Clone)]
+pub struct Lines(Arc<Shared>);
+
+struct Shared {
+    events: Watch,
+    /// Whether the watch has ended. Items are taken and printed under this lock, so they are printed in their order, and
+    /// whoever has had the lock knows that everything logged before has been printed.
+    ended: Mutex<bool>,
+    /// Wakes the thread.
+    wake: Sender<()>,
 }
 
 impl Log {
     /// Starts the thread.
     pub fn follow(target: &dyn Target) -> std::io::Result<Self> {
-        let events = target.watch(KINDS, None, QUEUE, Wake::none());
-        let follower = events.clone();
-        let thread = spawn("log", move || {
-            loop {
-                match follower.wait() {
-                    Watched::Event(event) => print(&event.kind),
-                    Watched::Missed(n) => say(&missed(n)),
-                    Watched::Closed { why } => {
-                        if let Some(why) = why {
-                            say(&format!("no further log lines are shown: {why}"));
-                        }
-                        return;
-                    }
-                }
-            }
-        })?;
-        Ok(Self { events, thread })
+        let (wake, woken) = channel();
+        let comes = wake.clone();
+        let comes = Wake::new(move || {
+            // An error means that the thread has ended.
+            let _ = comes.send(());
+        });
+        let events = target.watch(KINDS, None, QUEUE, comes);
+        let lines = Lines(Arc::new(Shared { events, ended: Mutex::new(false), wake }));
+        let follower = lines.clone();
+        let thread = spawn("log", move || while !follower.print() && woken.recv().is_ok() {})?;
+        Ok(Self { lines, thread })
+    }
+
+    /// The lines, for those who print something that comes after them.
+    pub fn lines(&self) -> Lines {
+        self.lines.clone()
     }
 
     /// Waits until everything is printed, and stops the thread.
     pub fn end(self) {
-        self.events.close();
+        self.lines.0.events.close();
+        // An error means that the thread has ended.
+        let _ = self.lines.0.wake.send(());
         // If the thread panicked, the panic message is already on stderr.
         let _ = self.thread.join();
+    }
+}
+
+impl Lines {
+    /// Prints everything logged so far, so that what is printed next comes after it. Returns whether nothing more comes.
+    pub fn print(&self) -> bool {
+        let mut ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*ended && let Some(item) = self.0.events.next() {
+            match item {
+                Watched::Event(event) => print(&event.kind),
+                Watched::Missed(n) => say(&missed(n)),
+                Watched::Closed { why } => {
+                    why.iter().for_each(|why| say(&format!("no further log lines are shown: {why}")));
+                    *ended = true;
+                    // Another thread may have taken the end, for which the log's own thread waits.
+                    let _ = self.0.wake.send(());
+                }
+            }
+        }
+        *ended
     }
 }
 

@@ -160,7 +160,7 @@ pub fn set(target: &Arc<dyn Target>, settings: &[OsString]) -> Result<(), u8> {
 /// Runs a command that only asks a daemon, on this thread. Returns the exit code.
 pub fn ask(target: &Arc<dyn Target>, command: &Command) -> u8 {
     let (ending, answers) = (Arc::default(), Arc::new(Answers::default()));
-    let asker = Asker { caller: Caller::of_daemon(target.clone()), ending, answers: answers.clone() };
+    let asker = Asker { caller: Caller::of_daemon(target.clone()), ending, answers: answers.clone(), log: None };
     answers.code(perform(&asker, command).code())
 }
 
@@ -183,7 +183,8 @@ pub fn run(target: &Arc<dyn Target>, command: &Command, settings: &[OsString], s
         let answers = Arc::new(Answers::default());
         let code = match set::set(&caller, settings) {
             Ok(()) => {
-                let asker = Asker { caller: caller.clone(), ending: ending.clone(), answers: answers.clone() };
+                let (ending, answers, log) = (ending.clone(), answers.clone(), log.as_ref().map(Log::lines));
+                let asker = Asker { caller: caller.clone(), ending, answers: answers.clone(), log };
                 answers.code(perform(&asker, command).code())
             }
             Err(code) => code,

@@ -11,7 +11,7 @@ use crate::control::text::outcome;
 
 use super::Caller;
 use super::exit::Verdict;
-use super::follow_log::explain;
+use super::follow_log::{Lines, explain};
 use super::output::{Answers, complain, output, say, terminals};
 use super::sigint::Ending;
 
@@ -24,6 +24,8 @@ pub(super) struct Asker {
     pub(super) ending: Arc<Ending>,
     /// The output.
     pub(super) answers: Arc<Answers>,
+    /// The log of the command's own engine.
+    pub(super) log: Option<Lines>,
 }
 
 impl Asker {
@@ -39,6 +41,10 @@ impl Asker {
         let each = move |reply: Result<Reply, ControlError>| {
             let one = match reply {
                 Ok(Reply::Answered(record)) => {
+                    // What was logged before the answer is printed before it.
+                    if let Some(lines) = &asker.log {
+                        lines.print();
+                    }
                     answer(&asker, &record);
                     explain(&record);
                     Verdict::of(&record)

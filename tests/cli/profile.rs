@@ -1,6 +1,6 @@
 //! `khelper profile list | show | check` over files.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -144,4 +144,19 @@ fn run_confines_a_helper_by_a_profile_and_record_ledger_and_why_say_which() {
     assert!(logged.iter().any(|line| line["profile"] == "keys" && line["outcome"] == "exited"), "{logged:?}");
     let why = run(["why", "--ledger", &ledger, "#1"]);
     assert!(why.text().contains(", confined by profile keys."), "{}{}", why.text(), why.stderr);
+    // The log's line about it comes before the answer, however fast that is.
+    for _ in 0..20 {
+        let (mut both, stdout) = std::io::pipe().unwrap();
+        let stderr = stdout.try_clone().unwrap();
+        let mut command = super::khelper();
+        command.args(["-t", "embedded", "run", "--profile", "keys", "--", "/bin/true"]).stdout(stdout).stderr(stderr);
+        let mut child = command.spawn().unwrap();
+        // The pipe ends with its last writer.
+        drop(command);
+        let mut text = String::new();
+        both.read_to_string(&mut text).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+        let lines: Vec<_> = text.lines().map(|line| line.split(' ').take(3).collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines, ["khelper: #1 runs", "/bin/true: exit 0,"], "{text}");
+    }
 }

@@ -5,6 +5,8 @@
 
 #[path = "verbs/daemon.rs"]
 mod daemon;
+#[path = "common/interrupt.rs"]
+mod interrupt;
 #[path = "common/program.rs"]
 mod program;
 #[path = "verbs/rehearse.rs"]
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use interrupt::hears_ctrl_c;
 use khelper::abi::actor::{Actor, Origin};
 use khelper::abi::escape::unescape;
 use khelper::abi::event::EventKinds;
@@ -31,7 +34,7 @@ use khelper::control::target::{RunId, Seq, Target, TargetInfo, TargetKind};
 use khelper::control::watch::{EventSource, Wake, Watch, Watched};
 use khelper::engine::{CallOptions, Caller, Engine};
 use khelper::sys::fake::{FOREVER, FakeHost, Script};
-use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -142,12 +145,6 @@ fn command_line(how: &str) -> ! {
     std::process::exit(code.into())
 }
 
-/// A script ignores SIGINT in its background; the command must not inherit that.
-fn heard(command: &mut Command) -> &mut Command {
-    // SAFETY: one system call that is safe after fork; no handler is set.
-    unsafe { command.pre_exec(|| signal(Signal::SIGINT, SigHandler::SigDfl).map(drop).map_err(Into::into)) }
-}
-
 fn start(test: &str, how: &str, args: &[&str]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(HOW, how).env(ARGS, args.join("\n"));
@@ -155,7 +152,7 @@ fn start(test: &str, how: &str, args: &[&str]) -> Child {
     // The threads of the test harness would not block it, and would be ended by it.
     let block = || SigSet::from(Signal::SIGINT).thread_block().map_err(Into::into);
     // SAFETY: one system call that is safe after fork, and nothing is allocated.
-    unsafe { heard(&mut command).pre_exec(block) };
+    unsafe { hears_ctrl_c(&mut command).pre_exec(block) };
     command.spawn().unwrap()
 }
 

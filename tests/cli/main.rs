@@ -8,6 +8,8 @@ mod exit;
 mod hostile;
 mod inheritable;
 mod interrupt;
+#[path = "../common/interrupt.rs"]
+mod interrupt_setting;
 mod knobs;
 mod ledger;
 mod limit;
@@ -27,24 +29,18 @@ mod timed_out;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use nix::sys::signal::{SigHandler, Signal, signal};
 use program::write_program;
 use serde_json::Value;
 
-/// khelper with nothing on stdin, and SIGINT as a terminal's shell leaves it: where the tests run in the background of a
-/// script it is ignored.
+/// khelper with nothing on stdin.
 fn khelper() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
     // The settings of whoever runs the tests are none of theirs.
     command.stdin(Stdio::null()).env("XDG_CONFIG_HOME", "/nonexistent");
-    // SAFETY: one system call that is safe after fork, and no function of ours is installed.
-    let heard = || unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.map(drop).map_err(Into::into);
-    // SAFETY: as above.
-    unsafe { command.pre_exec(heard) };
+    interrupt_setting::hears_ctrl_c(&mut command);
     command
 }
 

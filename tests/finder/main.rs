@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/interrupt.rs"]
+mod interrupt;
 mod programs;
 
 use std::io::{Read, Write};
@@ -12,7 +14,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 
 use common::{am_root, skipped};
-use nix::sys::signal::{SigHandler, Signal, kill, signal};
+use interrupt::hears_ctrl_c;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use programs::Programs;
 use serde_json::{Value, json};
@@ -26,13 +29,9 @@ fn programs() -> Option<Programs> {
     None
 }
 
-/// khelper with SIGINT as a terminal's shell leaves it: where the tests run in the background of a script it is ignored.
 fn khelper() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
-    // SAFETY: one system call that is safe after fork, and no function of ours is installed.
-    let heard = || unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.map(drop).map_err(Into::into);
-    // SAFETY: as above.
-    unsafe { command.pre_exec(heard) };
+    hears_ctrl_c(&mut command);
     command
 }
 

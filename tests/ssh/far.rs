@@ -17,10 +17,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use khelper::control::{self, Reply};
-use nix::sys::signal::{SigHandler, Signal, killpg, signal};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getegid, geteuid};
 
 use crate::daemon::Daemon;
+use crate::interrupt::hears_ctrl_c;
 use crate::program::write_program;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -284,9 +285,7 @@ impl Near {
         let mut command = Command::new(env!("CARGO_BIN_EXE_khelper"));
         command.args(args).env("PATH", self.path()).stdin(Stdio::null());
         command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("XDG_RUNTIME_DIR").env_remove("DISPLAY");
-        // A script ignores SIGINT in its background; the command must not inherit that.
-        // SAFETY: the closure calls only sigaction(2), which is async-signal-safe.
-        unsafe { command.pre_exec(|| signal(Signal::SIGINT, SigHandler::SigDfl).map(drop).map_err(Into::into)) };
+        hears_ctrl_c(&mut command);
         command
     }
 }

@@ -6,6 +6,8 @@ mod console;
 mod daemon;
 mod far;
 mod hosts;
+#[path = "../common/interrupt.rs"]
+mod interrupt;
 #[path = "../common/program.rs"]
 mod program;
 #[path = "../pty/mod.rs"]

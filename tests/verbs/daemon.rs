@@ -78,7 +78,7 @@ impl Daemon {
 fn the_verbs_work_over_a_daemon() {
     let daemon = Daemon::start();
     let socket = format!("unix:{}/s", daemon.folder.path().display());
-    let mut watch = super::heard(&mut daemon.khelper(&["watch", "--json"])).spawn().unwrap();
+    let mut watch = super::hears_ctrl_c(&mut daemon.khelper(&["watch", "--json"])).spawn().unwrap();
     let mut events = BufReader::new(watch.stdout.take().unwrap()).lines();
     let mut next = move || serde_json::from_str::<Value>(&events.next().unwrap().unwrap()).unwrap();
     // The watch is active once the daemon counts it.

@@ -29,8 +29,8 @@ pub struct Lines(Arc<Shared>);
 
 struct Shared {
     events: Watch,
-    /// Whether the watch has ended. Items are taken and printed under this lock, so they are printed in their order, and
-    /// whoever has had the lock knows that everything logged before has been printed.
+    /// Whether the watch has ended. Items are taken and printed under this lock, which keeps their order: a thread that
+    /// holds it knows that every item taken before has been printed.
     ended: Mutex<bool>,
     /// Wakes the thread.
     wake: Sender<()>,

@@ -174,7 +174,7 @@ impl Call {
         }
     }
 
-    /// Wakes whoever waits for this call.
+    /// Wakes the threads that wait for this call.
     pub(super) fn wake(&self) {
         self.state.notify();
     }

@@ -52,8 +52,9 @@ struct State<J> {
 pub(super) trait Job: Clone + Send + 'static {
     /// Whether the job has its own masks, and so needs a fresh worker.
     fn alone(&self) -> bool;
-    /// Wakes whoever waits for the end of this job. Called once it has been served, when its worker can take another job:
-    /// the next call of the one that was waiting finds that worker idle, and its memory in the caches of this CPU.
+    /// Wakes the threads that wait for the end of this job. The worker calls this after it has become idle, or if it ends
+    /// or takes another job: the next job of a woken thread then goes to the same worker, whose memory is in this CPU's
+    /// caches.
     fn wake(&self);
 }
 

@@ -111,8 +111,8 @@ fn the_ledger_tells_the_story_of_a_day() {
     *asked = asked.replace("143", "E").replace("130", "E");
     // The lines of the chain stand in the log in any order, and the end of another helper may stand among them.
     let first = all.iter().position(|line| of_chain(line).is_some()).unwrap();
-    let why = first + all[first..].iter().position(|line| line.starts_with("$ ")).unwrap();
-    let (mut chain, others): (Vec<_>, Vec<_>) = all.drain(first..why).partition(|line| of_chain(line).is_some());
+    let end = first + all[first..].iter().position(|line| line.starts_with("$ ")).unwrap();
+    let (mut chain, others): (Vec<_>, Vec<_>) = all.drain(first..end).partition(|line| of_chain(line).is_some());
     chain.sort();
     all.splice(first..first, chain.into_iter().chain(others));
     let wanted: Vec<&str> = STORY.lines().collect();

@@ -40,9 +40,7 @@ impl Hierarchy {
             .status();
         assert!(built.is_ok_and(|status| status.success()), "cc could not build the agent");
         fs::write(all.path("log"), "").unwrap();
-        let options = format!("none,{}", all.name());
-        mount(Some("none"), &all.root(), Some("cgroup"), MsFlags::empty(), Some(options.as_str()))
-            .map_err(|e| format!("this kernel mounts no hierarchy of cgroups of version 1: {e}"))?;
+        all.mount().map_err(|e| format!("this kernel mounts no hierarchy of cgroups of version 1: {e}"))?;
         all.mounted = true;
         fs::write(all.root().join("release_agent"), all.agent().to_str().unwrap()).unwrap();
         fs::write(all.root().join("notify_on_release"), "1").unwrap();
@@ -125,12 +123,16 @@ impl Hierarchy {
         format!("name={}", self.folder.path().file_name().unwrap().to_str().unwrap())
     }
 
+    fn mount(&self) -> nix::Result<()> {
+        let options = format!("none,{}", self.name());
+        mount(Some("none"), &self.root(), Some("cgroup"), MsFlags::empty(), Some(options.as_str()))
+    }
+
     /// Waits until the kernel has no such hierarchy any more. The kernel frees a cgroup some time after its folder was
     /// removed, and a hierarchy that has one as it is unmounted lives on without a mount: it is mounted and unmounted
     /// again. One that is about to go is given time, since a mount in that time makes a new one.
     fn is_gone(&self) -> bool {
         let lives = || fs::read_to_string("/proc/self/cgroup").is_ok_and(|all| all.contains(&self.name()));
-        let options = format!("none,{}", self.name());
         for _ in 0..10 {
             let began = Instant::now();
             while began.elapsed() < Duration::from_secs(2) {
@@ -139,7 +141,7 @@ impl Hierarchy {
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
-            if mount(Some("none"), &self.root(), Some("cgroup"), MsFlags::empty(), Some(options.as_str())).is_ok() {
+            if self.mount().is_ok() {
                 self.sweep();
                 let _ = umount2(&self.root(), MntFlags::empty());
             }

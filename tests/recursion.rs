@@ -189,9 +189,9 @@ fn req_12_what_a_helper_leaves_behind_is_attributed_and_ended() {
     check_gone(&asking);
 }
 
-/// The helper ends at once; what it has started ignores SIGUSR1, and says so before the helper ends.
+/// The helper ends at once; what it has started ignores SIGUSR1, and says so once its program runs.
 const DEAF: &str = "#!/bin/sh
-(trap '' USR1; echo >\"${0%/*}/ready\"; exec sleep 1000) >/dev/null 2>&1 &
+sh -c 'trap \"\" USR1; echo >\"$1/ready\"; read -r line <\"$1/never\"' sh \"${0%/*}\" >/dev/null 2>&1 &
 read -r line <\"${0%/*}/ready\"
 ";
 
@@ -199,11 +199,12 @@ read -r line <\"${0%/*}/ready\"
 fn req_12_a_process_that_ignores_the_signal_is_named() {
     let asking = Asking::new(engine(Era::V3_4, 5), DEAF);
     asking.dir().fifo("ready");
+    asking.dir().fifo("never");
     let first = ask(&asking, "first").join().unwrap();
     assert_eq!((first.outcome, first.result), (Outcome::Exited, Some(0)));
     let ended = asking.engine().kill_chain(1, libc::SIGUSR1).unwrap();
     let left: Vec<_> = ended.left_processes.iter().map(|left| (left.comm.to_string(), left.certain)).collect();
-    assert_eq!((ended.left, ended.processes, left), (vec![], 1, vec![("sleep".to_owned(), true)]));
+    assert_eq!((ended.left, ended.processes, left), (vec![], 1, vec![("sh".to_owned(), true)]));
     let ended = asking.engine().kill_chain(1, libc::SIGTERM).unwrap();
     assert!(ended.processes == 1 && ended.is_whole(), "{ended:?}");
     check_gone(&asking);

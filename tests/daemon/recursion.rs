@@ -102,9 +102,9 @@ fn req_12_the_command_that_the_tree_prints_ends_the_loop() {
     }
 }
 
-/// A helper that ends at once and leaves a process that ignores SIGUSR1.
+/// A helper that ends at once and leaves a process that ignores SIGUSR1 and says so once its program runs.
 const DEAF: &str = "#!/bin/sh
-(trap '' USR1; echo >\"${0%/*}/ready\"; exec sleep 1000) >/dev/null 2>&1 &
+sh -c 'trap \"\" USR1; echo >\"$1/ready\"; read -r line <\"$1/never\"' sh \"${0%/*}\" >/dev/null 2>&1 &
 read -r line <\"${0%/*}/ready\"
 ";
 
@@ -112,6 +112,7 @@ read -r line <\"${0%/*}/ready\"
 fn req_12_what_outlives_the_command_is_named_and_the_exit_code_is_1() {
     let dir = folder("3.4", 2);
     dir.fifo("ready");
+    dir.fifo("never");
     dir.script("asking", DEAF);
     let daemon = Daemon::start(&dir);
     let (code, stdout, stderr) = shown(&khelper(&dir, &["request", "a"]).output().unwrap());
@@ -119,7 +120,7 @@ fn req_12_what_outlives_the_command_is_named_and_the_exit_code_is_1() {
     let end = |signal: &str| shown(&khelper(&dir, &["kill", "--chain", "-s", signal, "1"]).output().unwrap());
     let (code, stdout, _) = end("USR1");
     let named = "#1: SIGUSR1 to its chain: no helper and 1 other process signalled; still running: pid ";
-    assert!(code == Some(1) && stdout.starts_with(named) && stdout.ends_with(" \"sleep\"\n"), "{code:?} {stdout}");
+    assert!(code == Some(1) && stdout.starts_with(named) && stdout.ends_with(" \"sh\"\n"), "{code:?} {stdout}");
     let (code, stdout, _) = end("TERM");
     let ended = "#1: SIGTERM to its chain: no helper and 1 other process signalled\n";
     assert_eq!((code, stdout.as_str()), (Some(0), ended));

@@ -11,6 +11,8 @@ pub struct Process {
     pub pid: i32,
     /// Its command name.
     pub comm: Comm,
+    /// Whether it runs: a zombie has ended.
+    pub lives: bool,
     /// Its parent: the process that created it, or after that one's end the process that adopted it.
     pub parent: i32,
     /// Its session: the process id that the session's leader has or had. No other process gets that id while the

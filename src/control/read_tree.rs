@@ -53,7 +53,8 @@ mod tests {
     /// Makes a request from a process of the helper's session.
     fn from(host: &FakeHost, engine: &Engine, helper: i32, name: &str) -> std::thread::JoinHandle<Arc<Record>> {
         let pid = helper + 5000;
-        let process = Process { pid, comm: Comm::new(b"sh"), parent: 1, session: helper, start_time: 7, started: 0 };
+        let process =
+            Process { pid, comm: Comm::new(b"sh"), lives: true, parent: 1, session: helper, start_time: 7, started: 0 };
         host.change(|m| m.processes.push(process));
         let by = Caller { actor: Some(Actor::new(Origin::Outside, pid, 0, 0, b"sh").into()), ..Caller::default() };
         let (engine, name) = (engine.clone(), name.to_owned());

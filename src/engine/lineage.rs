@@ -25,10 +25,16 @@ pub(super) struct Lineage {
     ended: VecDeque<(i32, u64)>,
     /// How many of these there must be for the next sweep.
     sweep_at: usize,
-    /// The requests whose chains are being ended.
-    shut: Vec<u64>,
-    /// When the last chain was ended, and some more time.
-    shut_until: Micros,
+    /// The chains that are being ended, and those that have just been.
+    shut: Vec<Shut>,
+}
+
+/// A chain that is being ended or has been.
+struct Shut {
+    /// The request that it begins with.
+    top: u64,
+    /// Until when requests that it may have made before its end are refused; `None` while it is being ended.
+    until: Option<Micros>,
 }
 
 impl Lineage {
@@ -108,25 +114,30 @@ impl Lineage {
 
     /// Refuses requests of this chain from now on.
     pub(super) fn shut(&mut self, top: u64) {
-        self.shut.push(top);
+        self.shut.push(Shut { top, until: None });
     }
 
     /// Serves requests of this chain again, which was ended at the time `ended`, if it was.
     pub(super) fn open(&mut self, top: u64, ended: Option<Micros>) {
-        if let Some(at) = self.shut.iter().position(|id| *id == top) {
+        if let Some(at) = self.shut.iter().position(|shut| shut.top == top && shut.until.is_none()) {
             self.shut.swap_remove(at);
         }
         if let Some(ended) = ended {
-            self.shut_until = ended.saturating_add(AFTER_THE_END);
+            self.shut.retain(|shut| shut.until.is_none_or(|until| ended < until));
+            self.shut.push(Shut { top, until: Some(ended.saturating_add(AFTER_THE_END)) });
         }
     }
 
-    /// The chain that is being ended and that a request belongs to. A request whose requester has ended (`gone`) belongs
-    /// to no known chain, so while any is being ended it counts as one of it; the result is 0 then.
+    /// The chain that a request belongs to if it is being ended, or has just been and the requester ended with it
+    /// (`gone`). A request whose requester has ended may belong to no known chain; then it counts as one of any, and the
+    /// result is 0.
     pub(super) fn shuts(&self, asked_by: Option<&Asker>, gone: bool, now: Micros) -> Option<u64> {
-        let member = |top: &&u64| asked_by.is_some_and(|asker| asker.is_below(**top));
-        let lost = gone && (!self.shut.is_empty() || now < self.shut_until);
-        self.shut.iter().find(member).copied().or(lost.then_some(0))
+        let shut = |shut: &&Shut| shut.until.is_none_or(|until| gone && now < until);
+        let mut shut = self.shut.iter().filter(shut).map(|shut| shut.top);
+        match asked_by {
+            Some(asker) => shut.find(|top| asker.is_below(*top)),
+            None => shut.next().filter(|_| gone).map(|_| 0),
+        }
     }
 }
 
@@ -199,9 +210,11 @@ mod tests {
         lineage.shut(1);
         assert_eq!([51, 52, 53, 99].map(|pid| shuts(&lineage, pid, false, 0)), [Some(1), Some(1), None, None]);
         assert_eq!(shuts(&lineage, 99, true, 0), Some(0));
+        // Requests that the chain made before its end come a moment later; those of others are served.
         lineage.open(1, Some(10));
         assert_eq!([51, 52].map(|pid| shuts(&lineage, pid, false, 10)), [None; 2]);
-        assert_eq!([10, 10 + AFTER_THE_END].map(|now| shuts(&lineage, 99, true, now)), [Some(0), None]);
+        assert_eq!([51, 52, 53, 99].map(|pid| shuts(&lineage, pid, true, 10)), [Some(1), Some(1), None, Some(0)]);
+        assert_eq!([52, 99].map(|pid| shuts(&lineage, pid, true, 10 + AFTER_THE_END)), [None; 2]);
         assert_eq!(lineage.below(1).len(), 2);
     }
 }

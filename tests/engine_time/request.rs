@@ -313,6 +313,7 @@ fn req_12_refusals_have_their_chain() {
         let sh = |pid, parent, session| Process {
             pid,
             comm: Comm::new(b"sh"),
+            lives: true,
             parent,
             session,
             start_time: 4711,

@@ -77,7 +77,7 @@ pub struct Chain {
     pub links: Vec<ChainLink>,
     /// The request whose helper made the request.
     pub asked_by: Option<Asker>,
-    /// Whether the requester has ended.
+    /// Whether the requester has ended. If it is a zombie, its chain can still be told.
     pub gone: bool,
 }
 
@@ -85,7 +85,7 @@ pub struct Chain {
 enum Step {
     /// To the process that made a request, and if that has ended, to the request whose helper it belonged to.
     Requester(Arc<Actor>, Option<Arc<Asker>>),
-    /// To a living process, known or guessed.
+    /// To a process that exists, known or guessed.
     Process(Process, bool),
     /// To a helper, known or guessed.
     Helper(Asker, bool),
@@ -108,7 +108,10 @@ pub fn chain(
     {
         next = match step {
             Step::Requester(actor, asked_by) => match process(actor.pid).filter(|p| is_same(&actor, p)) {
-                Some(living) => Some(Step::Process(living, true)),
+                Some(process) => {
+                    chain.gone |= chain.links.is_empty() && !process.lives;
+                    Some(Step::Process(process, true))
+                }
                 None => {
                     chain.gone |= chain.links.is_empty();
                     chain.push(actor.pid, actor.comm, true, None);
@@ -230,7 +233,7 @@ mod tests {
     use crate::abi::actor::Origin;
 
     fn proc(pid: i32, parent: i32, session: i32, started: Micros) -> Process {
-        Process { pid, comm: Comm::new(b"sh"), parent, session, start_time: started, started }
+        Process { pid, comm: Comm::new(b"sh"), lives: true, parent, session, start_time: started, started }
     }
 
     fn actor(pid: i32) -> Arc<Actor> {

@@ -220,7 +220,15 @@ impl Machine {
 
 /// A helper, which leads a session of its own.
 fn helper_process(pid: i32) -> Process {
-    Process { pid, comm: Comm::new(b"helper"), parent: ENGINE_PID, session: pid, start_time: 1, started: 0 }
+    Process {
+        pid,
+        comm: Comm::new(b"helper"),
+        lives: true,
+        parent: ENGINE_PID,
+        session: pid,
+        start_time: 1,
+        started: 0,
+    }
 }
 
 /// An armed timer.

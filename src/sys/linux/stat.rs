@@ -82,12 +82,13 @@ pub(super) fn members(clock: &dyn Clock, sessions: &[i32]) -> Vec<Process> {
 }
 
 fn describe(clock: &dyn Clock, pid: i32, stat: Stat) -> Process {
+    let lives = stat.lives();
     let Stat { comm, parent, session, start_time, .. } = stat;
     // Both times count the time in which the machine was suspended.
     let tick = 1_000_000 / ticks::per_second();
     let now = Micros::try_from(ticks::since_boot().as_micros()).unwrap_or(Micros::MAX);
     let age = now.saturating_sub(start_time.saturating_mul(tick));
-    Process { pid, comm, parent, session, start_time, started: clock.now().saturating_sub(age) }
+    Process { pid, comm, lives, parent, session, start_time, started: clock.now().saturating_sub(age) }
 }
 
 /// Signals this process, and no other one that has got its pid. `ESRCH` if it has ended.
@@ -174,6 +175,7 @@ mod tests {
         kill(&process, libc::SIGKILL).unwrap();
         // It stays a zombie until it is reaped below.
         assert!(wait(&host.clock, &process, u64::MAX));
+        assert!(process.lives && !super::process(&host.clock, pid).unwrap().lives);
         assert!(!members(&host.clock, &[session]).iter().any(|member| member.pid == pid));
         child.wait().unwrap();
         assert_eq!(kill(&process, 0), Err(Errno::ESRCH));

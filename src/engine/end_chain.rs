@@ -78,6 +78,8 @@ struct Ending<'a> {
     /// The processes of the chain that are no helpers, as they were when they were last looked for. One that leaves its
     /// session is known only as long as its parents live, so they are looked for before these end.
     strays: Vec<Process>,
+    /// The sessions whose processes were looked for.
+    sessions: SortedSet<i32>,
     /// Those that may belong to the chain.
     doubtful: Vec<Process>,
     /// Those that may not be signalled.
@@ -100,6 +102,7 @@ impl<'a> Ending<'a> {
             helpers: SortedSet::new(),
             signalled: SortedSet::new(),
             strays: Vec::new(),
+            sessions: SortedSet::new(),
             doubtful: Vec::new(),
             refused: SortedSet::new(),
         }
@@ -116,6 +119,10 @@ impl<'a> Ending<'a> {
                 self.kill_at = None;
             }
             let live = self.inner.registry.lock().live_below(self.top);
+            // A helper may have started processes before its own start was noted.
+            if live.iter().any(|live| live.pid.is_some_and(|pid| !self.sessions.contains(&pid))) {
+                self.look();
+            }
             self.end_waits(&live, now);
             live.iter().for_each(|live| self.end(live));
             // The other processes are ended last: most of them end with their helper or with their answer.
@@ -167,6 +174,7 @@ impl<'a> Ending<'a> {
     /// Looks for the living processes of the chain that are no live helpers.
     fn look(&mut self) {
         let (sessions, (certain, doubtful)) = self.inner.members_below(self.top);
+        self.sessions = set(sessions.iter().map(|session| session.asker.pid));
         let is_helper = |pid: i32| sessions.iter().any(|s| s.ended.is_none() && s.asker.pid == pid);
         let host = &self.inner.host;
         self.strays.retain(|stray| !host.wait_for_process(stray, 0));

@@ -18,7 +18,8 @@ use crate::support::*;
 
 /// A process that a helper has started, or one of its children.
 fn child(host: &FakeHost, pid: i32, parent: i32, session: i32) {
-    let process = Process { pid, comm: Comm::new(b"sh"), parent, session, start_time: 7, started: host.now() };
+    let process =
+        Process { pid, comm: Comm::new(b"sh"), lives: true, parent, session, start_time: 7, started: host.now() };
     host.change(|m| m.processes.push(process));
 }
 
@@ -137,8 +138,15 @@ fn req_12_a_helper_that_asks_before_its_start_is_noted_is_attributed() {
         // The helper runs, and its worker does not know yet.
         let helper = 1001;
         child(&host, helper, 1000, helper);
-        let engine_process =
-            Process { pid: 1000, comm: Comm::new(b"test"), parent: 1, session: 1000, start_time: 4711, started: 0 };
+        let engine_process = Process {
+            pid: 1000,
+            comm: Comm::new(b"test"),
+            lives: true,
+            parent: 1,
+            session: 1000,
+            start_time: 4711,
+            started: 0,
+        };
         host.change(|m| m.processes.push(engine_process));
         let second = ask(s, &host, &engine, (9000, helper), "b");
         host.wait_for("the wait for the helper's start", |now| now.on_clock == 1);
@@ -230,10 +238,13 @@ fn req_12_a_chain_that_ignores_term_is_killed_after_2_s_and_gets_nothing_new_mea
         let ended = end.join().unwrap();
         assert_eq!((ended.signalled, ended.left), (vec![1, 2], vec![]));
         assert_eq!(results(&join(chain)), [(Outcome::Killed, Some(9)); 2]);
-        // For 1 s more, a request of a process that has ended is refused.
-        assert_eq!(engine.request_module_as("c", true, &by(12_345)).errno, Some(Errno::ECANCELED));
+        // For 1 s more, a request of a process that has ended is refused: one that is gone, and a zombie of the chain.
+        child(&host, 12_346, 1, pids[1]);
+        host.change(|m| m.processes.last_mut().unwrap().lives = false);
+        let late = || [12_345, 12_346].map(|pid| engine.request_module_as("c", true, &by(pid)));
+        assert_eq!(late().map(|late| late.errno), [Some(Errno::ECANCELED); 2]);
         host.advance(SECOND);
-        assert_eq!(engine.request_module_as("c", true, &by(12_345)).result, Some(0));
+        assert_eq!(late().map(|late| late.result), [Some(0); 2]);
     });
 }
 
@@ -305,9 +316,11 @@ fn req_12_a_queued_member_is_ended_once_it_has_started() {
         host.wait_for("an exec", |now| now.executing == 1);
         let end = s.spawn(|| engine.kill_chain(1, libc::SIGKILL).unwrap());
         host.wait_for("the end of the first", |now| now.running == 0 && now.on_clock == 1);
+        // Before its start is noted it has started a process, which has left its session and is known by its parent.
+        child(&host, 9001, pids[0] + 1, 9001);
         host.advance(SECOND / 2);
         let ended = end.join().unwrap();
-        assert_eq!((ended.signalled, ended.left), (vec![1, 2], vec![]));
+        assert_eq!((ended.signalled, ended.processes, ended.left), (vec![1, 2], 2, vec![]));
         assert_eq!(results(&join(chain)), [(Outcome::Killed, Some(9)); 2]);
     });
 }

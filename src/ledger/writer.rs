@@ -248,7 +248,8 @@ impl RecordSink for Ledger {
     }
 
     fn finished(&self, record: &Arc<Record>) {
-        let run = lock(&self.left).runs.remove(&record.id);
+        // It stays: a signal may be told after the end that it caused.
+        let run = lock(&self.left).runs.get(&record.id).copied();
         self.put(&Item::Ended(record.clone()), run, after(record, record.ended_us));
     }
 

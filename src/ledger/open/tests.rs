@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::abi::event::{Event, EventKind};
 use crate::abi::record::{Outcome, Record};
-use crate::abi::sink::RecordSink;
+use crate::abi::sink::{Changed, RecordSink};
 use crate::ledger::line::tests::started;
 use crate::ledger::line::{Item, Line};
 use crate::ledger::reader::filter::Filter;
@@ -143,12 +144,16 @@ fn a_helper_of_the_kernel_is_left_to_the_next_watch_and_ends_in_its_own_run() {
     assert_eq!(crate::sys::process::start_time(lives.pid()), Some(*start_time));
     assert!(next.left().is_empty(), "they are handed out once");
     next.finished(&Arc::new(Record { outcome: Outcome::Exited, ..Record::clone(record) }));
+    // The signal that ended it may be told later than its end.
+    let actor = left.head.actor.clone();
+    let kind = EventKind::Signalled { id: 1, pid: lives.pid(), signal: 9, actor };
+    next.changed(&Changed { wall: std::time::UNIX_EPOCH, event: Event { seq: 1, at: 1, kind } });
     left.one(&next, 4, 0);
     next.close();
     let read = newest(&left.path());
     assert_eq!(names(&read)[..3], ["segment", "open 1", "ended 2 lost"]);
-    assert_eq!(names(&read)[3..], ["ended 1 exited", "started 4", "ended 4 exited", "end 5 0"]);
-    assert_eq!((read[3].run, read[4].run), (watch.run(), next.run()));
+    assert_eq!(names(&read)[3..], ["ended 1 exited", "changed", "started 4", "ended 4 exited", "end 5 0"]);
+    assert_eq!([3, 4, 5].map(|at| read[at].run), [watch.run(), watch.run(), next.run()]);
 }
 
 #[test]

@@ -163,10 +163,13 @@ impl Server {
         while !self.shared.stop.load(Ordering::Acquire) {
             self.wait();
             self.accept();
+            // Before the look for questions: one that comes after it is not dropped.
+            let now = Instant::now();
             let new = self.receive();
             self.answer(new);
+            let is_over = |since: Instant| now.duration_since(since) >= SILENT;
             let given_up: Vec<Connection> =
-                self.connections.extract_if(.., |connection| connection.since.elapsed() >= SILENT).collect();
+                self.connections.extract_if(.., |connection| is_over(connection.since)).collect();
             self.count(DROPPED, given_up.len());
         }
     }

@@ -149,7 +149,9 @@ impl Server {
 
     /// Delivers what other threads have reported.
     pub(super) fn deliver(&mut self) {
-        // Events first: the number of a request is in the inbox before the first event of the request exists.
+        // The answers that are here now, then the events: those of their requests are among them.
+        self.take_mail();
+        let ready = std::mem::take(&mut self.answers);
         let take = |watch: Option<Watch>| -> Vec<Watched> {
             watch.iter().flat_map(|watch| std::iter::from_fn(|| watch.next())).take(BURST).collect()
         };
@@ -157,15 +159,10 @@ impl Server {
         let of_kernel = take(self.kernel_feed.watch.clone());
         let more = items.len() == BURST;
         let any_more = more || of_kernel.len() == BURST;
-        while let Ok(mail) = self.inbox.try_recv() {
-            match mail {
-                Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
-                // The last events of a request come before its answer.
-                Mail::Answer { .. } => self.answers.push(mail),
-                Mail::Reloaded(result) => self.reloaded(result),
-                Mail::Ended(left) => self.stop.ended(left),
-            }
-        }
+        // Then the numbers of requests: each is in the inbox before the first event of its request exists. An answer that
+        // has come meanwhile waits for the next turn: the last events of its request may not be among these.
+        self.take_mail();
+        let any_more = any_more || !self.answers.is_empty();
         for item in items {
             self.item(item, false);
         }
@@ -176,16 +173,16 @@ impl Server {
         for number in std::mem::take(&mut self.touched) {
             self.settle(number);
         }
-        for mail in std::mem::take(&mut self.answers) {
+        let mut held = Vec::new();
+        for mail in ready {
             match mail {
                 // Events of its request may still wait.
-                Mail::Answer { connection, .. } if more && self.feed.following.contains(&connection) => {
-                    self.answers.push(mail);
-                }
+                Mail::Answer { connection, .. } if more && self.feed.following.contains(&connection) => held.push(mail),
                 Mail::Answer { connection, call, bytes } => self.answered(connection, call, bytes),
                 _ => {}
             }
         }
+        self.answers.splice(..0, held);
         self.feed.close_unless_needed(&self.connections, false);
         self.kernel_feed.close_unless_needed(&self.connections, true);
         while let Some(item) = self.news.next() {
@@ -205,6 +202,17 @@ impl Server {
         }
         if any_more {
             self.mailbox.bell().ring_again();
+        }
+    }
+
+    fn take_mail(&mut self) {
+        while let Ok(mail) = self.inbox.try_recv() {
+            match mail {
+                Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
+                Mail::Answer { .. } => self.answers.push(mail),
+                Mail::Reloaded(result) => self.reloaded(result),
+                Mail::Ended(left) => self.stop.ended(left),
+            }
         }
     }
 

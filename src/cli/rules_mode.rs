@@ -81,10 +81,18 @@ impl Places {
     fn write(&self, order: &Order) -> Result<(), u8> {
         let rules = if order.mode == Mode::Off { Rules::default() } else { self.rules()? };
         self.order().write(order).map_err(|error| failed(&error))?;
-        let compiled = compiled(order.mode, &rules, &ModuleTree::default());
-        publish(&self.compiled(), &compiled).map_err(|error| failed(&error))?;
+        self.publish(order.mode, &rules)?;
+        // A short trial may be over by now, and a daemon may have gone back already. Without an order the rules are off.
+        let mode = order.at(&Now::read()).unwrap_or(Mode::Off);
+        if mode != order.mode {
+            self.publish(mode, &rules)?;
+        }
         self.wake();
         Ok(())
+    }
+
+    fn publish(&self, mode: Mode, rules: &Rules) -> Result<(), u8> {
+        publish(&self.compiled(), &compiled(mode, rules, &ModuleTree::default())).map_err(|error| failed(&error))
     }
 
     fn socket(&self) -> PathBuf {

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -45,23 +46,35 @@ pub struct Order {
 
 /// The moment that orders are judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Now(Until);
+pub struct Now {
+    /// The start of the machine.
+    boot: String,
+    /// The time since then.
+    at: Duration,
+}
 
 impl Now {
     /// This moment.
     pub fn read() -> Self {
-        Self(Until { boot: boot_id(), at: ticks::since_boot().as_secs() })
+        Self { boot: boot_id(), at: ticks::since_boot() }
     }
 
     /// This moment, of the same start of the machine.
     #[must_use]
     pub fn later(&self) -> Self {
-        Self(Until { boot: self.0.boot.clone(), at: ticks::since_boot().as_secs() })
+        Self { boot: self.boot.clone(), at: ticks::since_boot() }
     }
 
-    /// So many seconds later.
+    /// So many seconds later, or up to one more: nothing is tried for less time than was ordered.
     pub fn after(&self, seconds: u64) -> Until {
-        Until { boot: self.0.boot.clone(), at: self.0.at.saturating_add(seconds) }
+        let begun = u64::from(self.at.subsec_nanos() > 0);
+        Until { boot: self.boot.clone(), at: self.at.as_secs().saturating_add(seconds).saturating_add(begun) }
+    }
+
+    /// How long it is until then, or `None` if that is over.
+    fn until(&self, until: &Until) -> Option<Duration> {
+        let left = Duration::from_secs(until.at).checked_sub(self.at).filter(|left| !left.is_zero());
+        left.filter(|_| until.boot == self.boot)
     }
 }
 
@@ -79,15 +92,15 @@ impl Order {
     /// confirmed.
     pub fn at(&self, now: &Now) -> Option<Mode> {
         match &self.until {
-            Some((until, back)) if until.boot != now.0.boot || until.at <= now.0.at => *back,
+            Some((until, back)) if now.until(until).is_none() => *back,
             _ => Some(self.mode),
         }
     }
 
-    /// In how many seconds it goes back by itself, and to what; `None` if it stays, or has gone back.
+    /// In how many whole seconds it goes back by itself (1 for less), and to what; `None` if it stays, or has gone back.
     pub fn goes_back(&self, now: &Now) -> Option<(u64, Option<Mode>)> {
         let (until, back) = self.until.as_ref()?;
-        (until.boot == now.0.boot && until.at > now.0.at).then(|| (until.at - now.0.at, *back))
+        now.until(until).map(|left| (left.as_secs().max(1), *back))
     }
 
     fn text(&self) -> String {
@@ -208,7 +221,7 @@ mod tests {
     use crate::abi::error::Explain;
 
     fn at(boot: &str, at: u64) -> Now {
-        Now(Until { boot: boot.to_owned(), at })
+        Now { boot: boot.to_owned(), at: Duration::from_secs(at) }
     }
 
     #[test]
@@ -223,6 +236,18 @@ mod tests {
             ] {
                 assert_eq!((order.at(&now), order.goes_back(&now)), (mode, left), "{now:?}");
             }
+        }
+        // It is not tried for less than that, however much of a second is over when it is ordered.
+        let later = |seconds: u64, millis| Now { at: Duration::from_millis(seconds * 1000 + millis), ..at("a", 0) };
+        let order = Order { mode: Mode::Enforce, until: Some((later(100, 400).after(2), None)) };
+        for (now, left) in [
+            (later(100, 400), Some(2)),
+            (later(101, 0), Some(2)),
+            (later(101, 1), Some(1)),
+            (later(102, 999), Some(1)),
+            (later(103, 0), None),
+        ] {
+            assert_eq!(order.goes_back(&now).map(|(left, _)| left), left, "{now:?}");
         }
         let stays = Order { mode: Mode::Enforce, until: None };
         assert_eq!((stays.at(&at("b", 9)), stays.goes_back(&at("b", 9))), (Some(Mode::Enforce), None));

@@ -10,7 +10,7 @@ use crate::abi::error::{ControlError, Explain, ParseError};
 use crate::abi::knob::Key;
 use crate::abi::knob_value::{Change, Source};
 use crate::abi::rules_mode::{LONGEST_TRIAL, Mode, ModeFor};
-use crate::control::rules::order::{LINE, Order, Stamp, publish};
+use crate::control::rules::order::{LINE, Now, Order, Stamp, publish};
 use crate::control::rules::unknown::unknown_requesters;
 use crate::policy::rules::Rules;
 use crate::sys::linux::waiting::misnamed;
@@ -21,10 +21,12 @@ impl Standing {
     /// What is in force, how long a trial goes on, and what comes back after it. Where the order could not be followed it
     /// is not what was ordered.
     pub(super) fn value(&self, of: &Live) -> (ModeFor, Mode) {
-        let left = || {
-            let now = of.followed.as_ref()?.started.later();
-            self.order.as_ref().filter(|order| order.mode == self.mode)?.goes_back(&now)
-        };
+        self.value_at(of, of.followed.as_ref().map(|followed| followed.started.later()).as_ref())
+    }
+
+    /// The same at this moment.
+    fn value_at(&self, of: &Live, now: Option<&Now>) -> (ModeFor, Mode) {
+        let left = || self.order.as_ref().filter(|order| order.mode == self.mode)?.goes_back(now?);
         match left() {
             None => (self.mode.into(), self.mode),
             Some((left, back)) => {
@@ -91,10 +93,10 @@ impl Live {
                 standing.order.clone()
             }
         };
-        self.take(standing, followed, (order, stamp), None).1
+        self.take(standing, followed, (order, stamp), None, &followed.started.later()).1
     }
 
-    /// Takes an order. Rules that cannot be read are not enforced, and the mode stays as it was. Returns the change of the
+    /// Takes an order, as it is at this moment. Rules that cannot be read are not enforced, and the mode stays as it was. Returns the change of the
     /// value and what is in force.
     fn take(
         &self,
@@ -102,10 +104,12 @@ impl Live {
         followed: &Followed,
         (order, stamp): (Option<Order>, Stamp),
         by: Option<&Actor>,
+        now: &Now,
     ) -> (Change, (Mode, Arc<Rules>)) {
-        let (before, was) = (standing.value(self).0, standing.mode);
-        let now = followed.started.later();
-        let wanted = order.as_ref().and_then(|order| order.at(&now)).unwrap_or(self.usual);
+        let (before, was) = (standing.value_at(self, Some(now)).0, standing.mode);
+        let wanted = order.as_ref().and_then(|order| order.at(now)).unwrap_or(self.usual);
+        // Who has written the order has written the compiled rules too, and its time may be over by now.
+        let is_new = stamp != standing.stamp;
         (standing.order, standing.stamp) = (order, stamp);
         if wanted != standing.wanted {
             standing.wanted = wanted;
@@ -119,12 +123,14 @@ impl Live {
                 }
             }
         }
-        let after = standing.value(self).0;
+        let after = standing.value_at(self, Some(now)).0;
         let found = (standing.mode, standing.rules.clone());
         drop(standing);
         if found.0 != was {
             let by = by.map_or_else(|| followed.file.shown(), |by| format!("uid {} (pid {})", by.uid, by.pid));
             (followed.say)(false, &format!("the rules: {}, by {by}", found.0.name()));
+        }
+        if found.0 != was || is_new {
             self.publish(found.0, &found.1);
         }
         let change = match by {
@@ -175,16 +181,17 @@ impl Live {
         let standing = || self.standing.write().unwrap_or_else(PoisonError::into_inner);
         // Nobody else takes the order for one without an actor, and no decision waits for the disk: until the file is
         // written, all go by what is in force.
+        let now = followed.started.later();
         let order = {
             let mut standing = standing();
             standing.is_ordering = true;
-            Order::next(standing.order.as_ref(), wanted, &followed.started.later())
+            Order::next(standing.order.as_ref(), wanted, &now)
         };
         let written = followed.file.write(&order);
         let mut standing = standing();
         standing.is_ordering = false;
         written?;
-        let (mut change, _) = self.take(standing, followed, (Some(order), followed.file.stamp()), Some(by));
+        let (mut change, _) = self.take(standing, followed, (Some(order), followed.file.stamp()), Some(by), &now);
         if let Some(seconds) = wanted.seconds {
             let then = self.state().then.name();
             let keep = "`khelper rules enforce --confirmed` or `khelper set khelper.rules.mode=enforce` keeps them";

@@ -1,7 +1,6 @@
 //! `set --persist` and `set --unpersist`: writes a line into the file `zz-persist.conf` of the first folder, or removes
 //! it.
 
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -16,7 +15,7 @@ use crate::abi::safe_text::SafeText;
 use crate::abi::snapshot::Snapshot;
 use crate::control::knobs::{read, write};
 use crate::engine::Engine;
-use crate::sys::linux::trust::{Contents, Folder, Untrusted};
+use crate::sys::linux::trust::{Contents, Folder, Lock, Untrusted};
 
 use super::files::{self, File};
 use super::{Config, ENDING, PERSIST, at, edit, persist_name, refused, resolve};
@@ -85,7 +84,7 @@ struct Kept {
     folder: Folder,
     text: Vec<u8>,
     /// Held until the file is written.
-    _lock: OwnedFd,
+    _lock: Lock,
 }
 
 impl Kept {

@@ -57,7 +57,9 @@ pub(super) fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8]
         }
         match poll(&mut fds[..asked], patience) {
             Ok(0) => {
-                seen = Seen { sets: proc::sets_of(running.pid), ran: loading::is_loaded(running.pid) };
+                // While exec is under way, /proc still shows the sets of before.
+                let ran = loading::is_loaded(running.pid);
+                seen = Seen { sets: ran.then(|| proc::sets_of(running.pid)).flatten(), ran };
                 patience = PollTimeout::NONE;
                 continue;
             }

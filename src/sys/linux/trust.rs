@@ -68,6 +68,17 @@ pub struct Folder {
     folder: OwnedFd,
 }
 
+/// The lock of a folder's writers. It is released when this is dropped, also where a child that was just forked has a copy
+/// of the descriptor.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 impl Folder {
     /// Opens a folder. Returns `None` if there is none.
     ///
@@ -164,7 +175,7 @@ impl Folder {
     ///
     /// # Errors
     /// `EAGAIN` if another process still holds it after one second; else the errno of the call that failed.
-    pub fn lock(&self) -> Result<OwnedFd, Untrusted> {
+    pub fn lock(&self) -> Result<Lock, Untrusted> {
         let path = self.path_of(OsStr::new(LOCK));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = rustix::fs::openat(&self.folder, LOCK, flags, Mode::RUSR | Mode::WUSR);
@@ -176,7 +187,7 @@ impl Folder {
         let mut tries = 0;
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(file.into()),
+                Ok(()) => return Ok(Lock(file)),
                 Err(rustix::io::Errno::WOULDBLOCK) if tries < LOCK_TRIES => {
                     tries += 1;
                     std::thread::sleep(LOCK_PAUSE);

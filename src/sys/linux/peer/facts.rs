@@ -200,8 +200,10 @@ mod tests {
     /// tells. A program that its user may not read has the same effect, without any privilege of this test.
     #[test]
     fn auth_2_a_program_that_its_user_may_not_look_into_is_known_by_the_owner_of_its_files() {
+        use std::io::Write;
         use std::os::unix::fs::PermissionsExt;
         use std::os::unix::process::CommandExt;
+        use std::process::Stdio;
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let root = nix::unistd::geteuid().is_root();
@@ -211,7 +213,7 @@ mod tests {
         let kill: Vec<u8> = kill.iter().flat_map(|word| word.to_le_bytes()).collect();
         let program = |name: &str, mode: u32| {
             let path = folder.path().join(name);
-            let copied = Command::new("/bin/cp").arg("/bin/sleep").arg(&path).status().unwrap();
+            let copied = Command::new("/bin/cp").arg("/bin/cat").arg(&path).status().unwrap();
             assert!(copied.success());
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             path
@@ -226,11 +228,15 @@ mod tests {
         }
         for (path, owner, capable) in cases {
             let mut command = Command::new(&path);
-            command.arg("1000");
+            command.stdin(Stdio::piped()).stdout(Stdio::piped());
             if root {
                 command.uid(uid).gid(uid);
             }
             let mut child = command.spawn().unwrap();
+            // `spawn` may return before the end of exec, and only that gives the process its sets, and its files their
+            // owner: the program has answered.
+            child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
             let pid = i32::try_from(child.id()).unwrap();
             let facts = facts(pid, &Pidfd::Held(open_pidfd(pid).unwrap()), 0);
             child.kill().unwrap();

@@ -25,6 +25,8 @@ use serde_json::json;
 
 const CLIENTS: usize = 200;
 const HELPERS: usize = 50;
+/// The idle workers that an engine keeps.
+const IDLE: usize = 8;
 
 /// Between two acts of a client: on two processors, 200 clients without a pause would measure only themselves.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -175,11 +177,15 @@ fn two_hundred_clients_leave_nothing_behind() {
     // Its log is not read: that must not matter.
     let daemon = Daemon::start(&dir);
     let mut client = daemon.connect();
-    let ids: Vec<u64> = (0..HELPERS)
+    let mut ids: Vec<u64> = (0..HELPERS + IDLE)
         .map(|_| {
             client.call("Run", json!({"path": "/bin/sleep", "args": ["1000"], "wait": "exec"}))["id"].as_u64().unwrap()
         })
         .collect();
+    // As many idle workers as are kept.
+    for id in ids.split_off(HELPERS) {
+        client.call("Kill", json!({"id": id, "signal": 9}));
+    }
     // Buffers and thread stacks grow to their usual size.
     load(&daemon, Duration::from_secs(1));
     while client.get("khelper.live") != HELPERS.to_string() {}

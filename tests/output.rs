@@ -147,14 +147,17 @@ fn umh_6_the_init_hook_sets_stdin_and_limits_and_narrows() {
 fn umh_12_times_and_costs_are_in_the_record() {
     let engine = Engine::start().unwrap();
     let events = engine.subscribe(100);
-    let text = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; read x </proc/self/stat; sleep 0.05";
-    let record = run(&engine, &["/bin/sh", "-c", text]);
+    // It is looked at once, 5 ms after its start: where the machine is so slow that it has ended by then, it gets more
+    // time.
+    let text = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; read x </proc/self/stat; sleep";
+    let ran = |seconds: f64| run(&engine, &["/bin/sh", "-c", &format!("{text} {seconds}")]);
+    let record = [0.05, 0.2, 1.0, 5.0].into_iter().map(ran).find(|record| record.caps_started.is_some()).unwrap();
     let (queued, began, ended) = (record.queued_us.unwrap(), record.started_us.unwrap(), record.ended_us.unwrap());
     assert!(queued <= began && began < ended && ended >= 50_000, "{queued} {began} {ended}");
     assert!(record.cpu_us > 0 && record.max_rss_kib > 0);
     let (started, ended) = (record.caps_started.as_ref().unwrap(), record.caps.as_ref().unwrap());
     assert_eq!(started.permitted, ended.permitted);
-    assert_eq!(common::started(&events).0, record.id);
+    assert_eq!(common::started(&events).0, 1);
 }
 
 /// Files that the closures of a call own are the caller's, whichever thread runs the hooks, and are closed when the

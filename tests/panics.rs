@@ -73,7 +73,7 @@ fn console() -> ! {
     for _ in 0..HELPERS {
         let engine = engine.clone();
         thread::spawn(move || {
-            let info = SubprocessInfo::setup(Some("/bin/sleep".into()), ["/bin/sleep", "60"], HELPER_ENV).unwrap();
+            let info = SubprocessInfo::setup(Some("/bin/sleep".into()), ["/bin/sleep", "1000"], HELPER_ENV).unwrap();
             engine.call_usermodehelper(info, WaitMode::PROC)
         });
     }

@@ -347,6 +347,15 @@ fn what_is_no_question_is_no_question_and_harms_nobody() {
     drop(silent);
 }
 
+/// Waits until nobody listens. A child that another test starts may hold the socket until its exec.
+fn is_left(socket: &Path) {
+    let late = Instant::now() + Duration::from_millis(PATIENCE.into());
+    while presence(socket, Timespec { tv_sec: 0, tv_nsec: 1 }) != Presence::Left {
+        assert!(Instant::now() < late, "the socket stays open");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_connection_that_does_not_ask_is_given_up() {
     let Some(mut place) = Place::new("allow *\n") else { return };
@@ -357,7 +366,7 @@ fn a_connection_that_does_not_ask_is_given_up() {
     assert_eq!(verdicts.unanswered().dropped, 1);
     drop(verdicts);
     // The socket is closed: there is no daemon any more.
-    assert!(!seqpacket::listens(&place.path("socket")));
+    is_left(&place.path("socket"));
 }
 
 #[test]
@@ -632,7 +641,7 @@ fn who_is_behind_the_socket_is_told_apart() {
         let verdicts = place.answer(Mode::Enforce, admit);
         assert_eq!(within(i64::from(PATIENCE) / 1000), Presence::Alive);
         drop(verdicts);
-        assert_eq!(within(0), Presence::Left);
+        is_left(&socket);
     }
     fs::remove_file(&socket).unwrap();
     let stopped = seqpacket::bound(&socket).unwrap();
@@ -657,6 +666,8 @@ fn an_answer_that_comes_too_late_is_counted() {
     seqpacket::open(&listener).unwrap();
     connect(&fd, &SocketAddrUnix::new(place.path("socket")).unwrap()).unwrap();
     send(&fd, b"\x01\0\x01\0\0\0/bin/x\0", SendFlags::empty()).unwrap();
+    // Not by closing alone: a child that another test starts may have a copy of it until its exec.
+    shutdown(&fd, Shutdown::Both).unwrap();
     drop(fd);
     let judge = place.judge.clone().unwrap();
     let parts = Parts { socket: listener, shim: place.path("shim"), judge: judge.clone(), admit: |_| Ok(()) };

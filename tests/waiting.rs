@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -76,18 +78,33 @@ fn req_4_the_51st_is_refused_while_50_run() {
     assert_eq!(engine.snapshot().slots.concurrent, 0, "REQ-9");
 }
 
+/// The helpers end when the test lets them: thirty callers wait for a slot by then.
 #[test]
 fn req_5_eighty_callers_with_short_helpers_are_all_served() {
     let engine = Engine::start().unwrap();
     let dir = Dir::new();
-    modprobe(&engine, &dir.script("modprobe", "#!/bin/sh\nsleep 0.2\nexit 1\n"));
+    let gate = dir.fifo("gate");
+    // Opened for both, so that neither side waits for the other to open it.
+    let mut gate = File::options().read(true).write(true).open(gate).unwrap();
+    modprobe(&engine, &dir.script("modprobe", "#!/bin/sh\nread -r line <\"${0%/*}/gate\"\nexit 1\n"));
     engine.write(&[KnobWrite::Era(Era::Current)], Origin::Library).unwrap();
+    let events = engine.subscribe(10_000);
     let asked: Vec<_> = (0..80).map(|n| ask(&engine, &format!("mod{n}"))).collect();
+    let (mut starts, mut waits) = (0, 0);
+    while (starts, waits) != (50, 30) {
+        let more = until(&events, |kind| match kind {
+            EventKind::Started { .. } => Some((1, 0)),
+            EventKind::Waiting { .. } => Some((0, 1)),
+            _ => None,
+        });
+        (starts, waits) = (starts + more.0, waits + more.1);
+    }
+    gate.write_all("\n".repeat(80).as_bytes()).unwrap();
     for asked in asked {
         assert_eq!(asked.join().unwrap().result, Some(256));
     }
     let slots = engine.snapshot().slots;
-    assert!(slots.peak <= 50 && slots.concurrent == 0 && slots.waiting == 0, "{slots:?}");
+    assert!(slots.peak == 50 && slots.concurrent == 0 && slots.waiting == 0, "{slots:?}");
 }
 
 #[test]
@@ -99,10 +116,18 @@ fn req_5_thirty_of_eighty_give_up_after_five_seconds() {
     let events = engine.subscribe(10_000);
     let before = Instant::now();
     let asked: Vec<_> = (0..80).map(|n| ask(&engine, &format!("mod{n}"))).collect();
-    for _ in 0..30 {
-        let refused = finished(&events);
-        assert_eq!((refused.outcome, refused.errno), (Outcome::Refused, Some(Errno::ETIME)));
-        assert!(refused.took_us().unwrap() >= 5_000_000);
+    let (mut starts, mut refused) = (0, 0);
+    while (starts, refused) != (50, 30) {
+        let more = until(&events, |kind| match kind {
+            EventKind::Started { .. } => Some((1, 0)),
+            EventKind::Finished(record) => {
+                assert_eq!((record.outcome, record.errno), (Outcome::Refused, Some(Errno::ETIME)));
+                assert!(record.took_us().unwrap() >= 5_000_000);
+                Some((0, 1))
+            }
+            _ => None,
+        });
+        (starts, refused) = (starts + more.0, refused + more.1);
     }
     assert!(before.elapsed() >= Duration::from_secs(5));
     let snapshot = engine.snapshot();

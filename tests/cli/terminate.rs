@@ -213,7 +213,7 @@ fn umh_8_as_pid_1_it_reaps_orphans_and_takes_no_status_of_a_helper() {
     // Each helper leaves orphans that end, and waits until none of them is a zombie.
     let script = helpers.script(
         "orphans",
-        "( sh -c 'exit 3' & sh -c 'exit 4' & )\nwhile cat /proc/[0-9]*/status 2>/dev/null | grep -q '^State:.Z'; do :; done\nexit 7",
+        "( sh -c 'exit 3' & sh -c 'exit 4' & )\nwhile cat /proc/[0-9]*/stat 2>/dev/null | grep -q ') Z 1 '; do :; done\nexit 7",
     );
     command.args(modprobe(&script)).args(["request", "--json", "--parallel", "4", "--repeat", "40", "dummy"]);
     let mut child = command.spawn().unwrap();

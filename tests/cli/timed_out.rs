@@ -35,3 +35,15 @@ fn umh_14_a_helper_that_catches_term_and_exits_has_timed_out_all_the_same() {
     let text = caught_term(&[], &caught(0));
     assert!(text.text().starts_with("/bin/sh: exit 0, timed out"), "{}", text.text());
 }
+
+/// It gets KILL 2 s after TERM.
+#[test]
+fn umh_14_a_helper_that_ignores_term_is_killed() {
+    let deaf = "trap '' TERM; while :; do sleep 1; done";
+    let signal = |time: &str| {
+        let record = run(["run", "--timeout", time, "--json", "--", "/bin/sh", "-c", deaf]).exits(124).record();
+        assert_eq!((&record["outcome"], &record["timed_out"]), (&json!("killed"), &json!(true)));
+        record["signal"].clone()
+    };
+    assert!(TIMES.iter().any(|time| signal(time) == 9), "the shell never came to set its trap");
+}

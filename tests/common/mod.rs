@@ -71,10 +71,15 @@ impl Dir {
     /// A folder in `parent`.
     pub fn within(parent: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("khelper-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let dir = parent.join(name);
-        std::fs::create_dir(&dir).unwrap();
-        Self(dir)
+        // A test that was killed leaves its folder, and its pid is used again.
+        loop {
+            let name = format!("khelper-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let dir = parent.join(name);
+            match std::fs::create_dir(&dir) {
+                Ok(()) => return Self(dir),
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists, "{}", dir.display()),
+            }
+        }
     }
     pub fn path(&self) -> &Path {
         &self.0

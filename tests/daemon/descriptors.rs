@@ -28,7 +28,10 @@ fn more_connections_than_it_may_have_are_refused() {
     let dir = Dir::new();
     let daemon = limited(&dir, 80);
     // The ledger's first segment is open.
-    daemon.connect().set("khelper.deny", "x");
+    let mut client = daemon.connect();
+    client.set("khelper.deny", "x");
+    while client.call("Log", json!({}))["lines"].as_array().is_none_or(Vec::is_empty) {}
+    drop(client);
     let before = daemon.descriptors();
     let mut open = Vec::new();
     let refused = loop {

@@ -82,14 +82,18 @@ fn sys_7_no_helper_sees_half_of_a_change() {
     engine.write(&pair(MODULE), Origin::Library).unwrap();
     let over = AtomicBool::new(false);
     scope(&host, |s| {
-        let writer = s.spawn(|| {
+        let (wrote, has_written) = std::sync::mpsc::channel();
+        let (engine, over) = (&engine, &over);
+        let writer = s.spawn(move || {
             let mut writes = 0u32;
             while !over.load(Ordering::Relaxed) {
                 engine.write(&pair(if writes.is_multiple_of(2) { SETPCAP } else { MODULE }), Origin::Library).unwrap();
                 writes += 1;
+                let _ = wrote.send(());
             }
-            writes
         });
+        // No launch is over before the writer has begun.
+        has_written.recv().unwrap();
         let launch = || {
             for _ in 0..150 {
                 let record = engine.call_usermodehelper(info("/bin/true"), WaitMode::PROC);
@@ -101,7 +105,7 @@ fn sys_7_no_helper_sees_half_of_a_change() {
         // Set first, so that the writer ends even if a launch has failed.
         over.store(true, Ordering::Relaxed);
         ends.into_iter().for_each(Result::unwrap);
-        assert!(writer.join().unwrap() > 0);
+        writer.join().unwrap();
     });
     let whole = [MODULE, SETPCAP].map(|m| CapPlan { bounding: m, inheritable: m });
     let launches = host.launches();

@@ -112,11 +112,13 @@ impl Hierarchy {
     /// What the agents noted: number of the cgroup by the pid of the agent.
     pub fn noted(&self) -> Vec<(i32, usize)> {
         let text = fs::read_to_string(self.path("log")).unwrap();
+        // The last line may be half written: a write that crosses a page shows its first part before.
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         let line = |line: &str| {
             let (pid, path) = line.split_once(" /")?;
             Some((pid.parse().ok()?, path.split_once('-')?.0.parse().ok()?))
         };
-        text.lines().map(|text| line(text).unwrap_or_else(|| panic!("{text}"))).collect()
+        whole.lines().map(|text| line(text).unwrap_or_else(|| panic!("{text}"))).collect()
     }
 
     fn name(&self) -> String {

@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::over::BY;
 use crate::steps::{
-    ENTER, ESC, FAILING, HOLD, QUICK, answers, ask, everywhere, kills_what_is_left, leaves, on, opens, page_shows,
-    press_until, quits, taken, taken_of, told, with,
+    ENTER, ESC, FAILING, HOLD, QUICK, answers, ask, everywhere, has_more, kills_what_is_left, leaves, on, opens,
+    page_shows, press_until, quits, run_together, taken, taken_of, told, turns, with,
 };
 
 const DOWN: &str = "\x1b[B";
@@ -20,6 +20,7 @@ fn a_request_is_found_and_read_whole() {
         ask(pty, "bar", 1);
         on(pty, "#2");
         pty.shows(if room { "2 requests so far, 0 still running" } else { "1-2 of 2" });
+        told(pty, "#2 bar: ");
         pty.press(DOWN, "not following");
         on(pty, "#1");
         opens(pty);
@@ -175,10 +176,11 @@ fn everything_that_matches_is_killed_by_one_key_and_its_number() {
         pty.press("3", "stuck");
         pty.press("/stuck", "2 of 3");
         pty.press(ENTER, "esc shows all");
+        run_together(pty, 2);
         pty.press("K", "Kill 2 helpers?");
         if !room {
-            for _ in 0..9 {
-                pty.frame_after(|pty| pty.send("\x1b[6~"));
+            while has_more(pty) {
+                turns(pty);
             }
         }
         pty.press("3", "type 2: 3");
@@ -274,10 +276,10 @@ fn a_wait_for_a_slot_is_abandoned() {
     with(&["--set", "khelper.era=current", "--set", "khelper.max_concurrent=1"], HOLD, |pty, room| {
         ask(pty, "foo", 1);
         taken_of(pty, 1, 1);
+        pty.press("3", "runs");
         ask(pty, "bar", 1);
-        pty.shows(if room { "waiting for a slot 1" } else { "waits for a slot" });
-        pty.press("3", "◷ waits");
-        on(pty, "#2");
+        // Directly before the key: the wait ends by itself after five seconds.
+        pty.until("it waits", |s| s.contents().lines().any(|row| row.starts_with(">#2") && row.contains("◷ waits")));
         pty.send("x");
         on(pty, "↷ aband");
         opens(pty);

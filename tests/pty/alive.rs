@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use rustix::process::PidfdFlags;
 
 use crate::pty::{Pty, Start, pid_after};
-use crate::steps::{ENTER, HOLD, SIZES, ask, taken};
+use crate::steps::{ENTER, HOLD, SIZES, ask, runs};
 
 const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
 /// A shell that does not report a job as stopped if it has ended meanwhile: it notices the end when it waits for
@@ -30,8 +30,7 @@ fn with_helper(start: Start) -> Pty {
     let mut pty = start.start();
     pty.shows("[engine]");
     ask(&mut pty, "foo", 1);
-    taken(&mut pty, 1);
-    pty.shows("#1 foo");
+    runs(&mut pty, "#1 foo");
     pty
 }
 
@@ -182,7 +181,7 @@ fn a_console_that_was_stopped_by_force_gives_the_terminal_back_from_the_backgrou
         let mut pty = under_a_shell(size, WAIT);
         let engine = pty.engine();
         kill(engine, Signal::SIGSTOP).unwrap();
-        pty.shows("stopped 1");
+        pty.writes(b"stopped 1");
         assert!(pty.is_raw() && pty.screen().alternate_screen());
         for sent in [signal, Signal::SIGCONT] {
             kill(engine, sent).unwrap();

@@ -9,11 +9,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open};
+use vt100::Screen;
 
 use crate::pty::{Pty, Start};
-use crate::steps::{ENTER, ESC, SIZES, ask, leaves, opens, page_shows};
+use crate::steps::{ENTER, ESC, SIZES, ask, has_more, leaves, opens, page_shows, turns};
 
-const PAGE_DOWN: &str = "\x1b[6~";
 /// How long a helper may outlive its demo, in milliseconds: less than the slow ones take by themselves.
 const SOON: u16 = 20_000;
 
@@ -86,6 +86,16 @@ fn step(pty: &mut Pty, number: u8) {
     pty.until(&format!("step {number}"), |s| is_at(&s.contents(), number));
 }
 
+/// Requests `dummy`, and waits for its end. Returns its row, which is the newest one and that of the cursor.
+fn asks_for_dummy(pty: &mut Pty) -> String {
+    let newest = |s: &Screen| s.contents().lines().find(|row| row.starts_with('>')).unwrap_or_default().to_owned();
+    let before = newest(pty.screen());
+    ask(pty, "dummy", 1);
+    let is_over = |row: &str| row.contains("exit ") || row.contains("refused");
+    pty.until("its end", |s| newest(s) != before && is_over(&newest(s)));
+    newest(pty.screen())
+}
+
 fn tour(pty: &mut Pty) {
     // What holds the slots: the cursor is on it.
     step(pty, 1);
@@ -121,25 +131,22 @@ fn tour(pty: &mut Pty) {
     pty.hides("━ Rehearsal ");
     // Applied, typed out, after the list was read to its end.
     pty.press("w", "type `drop cap_sys_module`");
-    while pty.text().contains("down)") {
-        pty.frame_after(|pty| pty.send(PAGE_DOWN));
+    while has_more(pty) {
+        turns(pty);
     }
     pty.send("drop cap_sys_module");
     pty.send(ENTER);
     step(pty, 6);
     pty.hides("type `drop");
     // The next helper has it no more. Where it had it before, it cannot insert a module now.
-    ask(pty, "dummy", 1);
     pty.press("3", "[3 Activity]");
     pty.send("/dummy");
     pty.send(ENTER);
-    // The loop of the demo may have taken every slot.
-    let is_over = |text: &str| text.contains("exit ") || text.contains("refused");
-    pty.until("it is over", |s| s.contents().contains("filter dummy") && is_over(&s.contents()));
-    while !pty.text().contains("exit ") {
-        ask(pty, "dummy", 1);
-        pty.send("\x1b[H");
-    }
+    pty.shows("filter dummy");
+    // The page of nvidia has ended that the cursor follows the newest.
+    pty.send("f");
+    // The loop of the demo may have taken every slot: again, until the newest one ran.
+    while !asks_for_dummy(pty).contains("exit ") {}
     opens(pty);
     step(pty, 7);
     page_shows(pty, "all but cap_sys_module");

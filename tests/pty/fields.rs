@@ -2,7 +2,7 @@
 //! keeps.
 
 use crate::pty::{Pty, Start};
-use crate::steps::{ENTER, ESC, QUICK, SLOW, ask, everywhere, kills_what_is_left, quits, short, taken};
+use crate::steps::{ENTER, ESC, HOLD, QUICK, ask, everywhere, kills_what_is_left, quits, short, taken};
 
 const RIGHT: &str = "\x1b[C";
 
@@ -58,7 +58,7 @@ fn a_name_is_typed_over_the_last_one() {
 /// The count of eighty is used once: the next request is for one.
 #[test]
 fn the_count_goes_back_to_one_after_a_series() {
-    everywhere(SLOW, |pty, _| {
+    everywhere(HOLD, |pty, _| {
         ask(pty, "dummy", 80);
         taken(pty, 50);
         opens(pty, "m", "Ask for a module");

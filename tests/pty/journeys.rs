@@ -6,7 +6,7 @@ use crate::over::{FIRST, OWN};
 use crate::plain::styles;
 use crate::pty::{Start, pid_after};
 use crate::steps::{
-    ENTER, ESC, FAILING, HOLD, QUICK, SLOW, TARGET, ask, compared, everywhere, kills_what_is_left, quits, taken,
+    ENTER, ESC, FAILING, HOLD, QUICK, TARGET, ask, compared, everywhere, gated, kills_what_is_left, quits, runs, taken,
 };
 
 #[test]
@@ -69,7 +69,7 @@ fn a_capability_is_dropped_in_the_draft_rehearsed_and_applied() {
 
 #[test]
 fn a_module_is_asked_for_runs_and_ends() {
-    everywhere(SLOW, |pty, room| {
+    gated(|pty, room, gate| {
         pty.press("m", "Ask for a module");
         pty.press("dummy", "dummy");
         pty.send(ENTER);
@@ -79,6 +79,7 @@ fn a_module_is_asked_for_runs_and_ends() {
         if room {
             pty.shows("live helpers 1");
         }
+        gate.release(1);
         pty.shows("✓ exit 0");
         taken(pty, 0);
         quits(pty);
@@ -115,25 +116,26 @@ fn eighty_at_once_fill_the_slots_and_the_warning_appears() {
 
 #[test]
 fn the_gate_is_frozen_and_drained_and_opened_again() {
-    everywhere(SLOW, |pty, room| {
+    gated(|pty, room, gate| {
         ask(pty, "foo", 2);
         taken(pty, 2);
         pty.press("g", "The gate");
         pty.press("f", "> freeze");
         pty.send(ENTER);
         pty.shows(if room { "freezing, draining" } else { "gate freezing" });
-        // Meanwhile no new call passes the gate.
-        ask(pty, "bar", 1);
-        pty.shows("refused 1");
-        if room {
-            pty.shows("EBUSY");
-        }
         // The two end before the drain gives up.
+        gate.release(2);
         pty.until("the end of the drain", |s| {
             let text = s.contents();
             let ended = text.contains("live 0") || text.contains("live helpers 0");
             ended && text.contains("freezing") && !text.contains("draining")
         });
+        // No new call passes the gate.
+        ask(pty, "bar", 1);
+        pty.shows("refused 1");
+        if room {
+            pty.shows("EBUSY");
+        }
         pty.press("g", "The gate");
         pty.press("e", "> enable");
         pty.send(ENTER);
@@ -171,7 +173,7 @@ fn helpers_are_left_running_and_named() {
     }
     everywhere(HOLD, |pty, _| {
         ask(pty, "foo", 1);
-        taken(pty, 1);
+        runs(pty, "#1 foo");
         pty.press("q", "Quit?");
         pty.send(ESC);
         pty.hides("Quit?");
@@ -195,12 +197,14 @@ fn quitting_waits_for_helpers() {
         // The helpers of a daemon outlive every console.
         return;
     }
-    everywhere(SLOW, |pty, _| {
+    gated(|pty, _, gate| {
         ask(pty, "foo", 1);
         taken(pty, 1);
         pty.press("q", "Quit?");
         pty.press("w", "> wait");
         pty.send(ENTER);
+        pty.says("quits when the last helper has ended");
+        gate.release(1);
         assert_eq!(pty.ends(), 0);
         pty.is_restored();
         assert!(!pty.text().contains("left running"), "{}", pty.text());

@@ -1,7 +1,7 @@
 //! The command line of the console.
 
 use crate::pty::{Pty, Start};
-use crate::steps::{ENTER, ESC, HOLD, QUICK, SIZES, ask, command, everywhere, quits, taken, told};
+use crate::steps::{ENTER, ESC, HOLD, QUICK, SIZES, answers, ask, command, everywhere, quits, taken, told};
 
 #[test]
 fn commands_are_completed_done_and_remembered() {
@@ -113,6 +113,7 @@ fn warnings_go_and_come_back() {
         ask(pty, "foo", 51);
         taken(pty, 50);
         pty.shows("runaway loop? 1 refu");
+        answers(pty, "foo: 1 of 51 answered");
         pty.send(ESC);
         pty.unsays("foo: 1 of 51");
         if room {

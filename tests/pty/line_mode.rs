@@ -43,11 +43,13 @@ impl Lines {
         // The prompt with what was typed behind it; an empty line leaves the prompt as it was.
         let echo = format!("> {line}");
         let is_echo = |row: &str| is_prompt(row) && row.trim_end().ends_with(echo.trim_end());
-        let echoes = |text: &str| text.lines().filter(|row| is_echo(row)).count();
-        let wanted = echoes(&self.pty.text()) + 1;
+        let from = self.pty.wrote.len();
         self.pty.send(format!("{line}\n"));
-        self.pty.until(&echo, |s| echoes(&s.contents()) >= wanted);
-        self.pty.until("the next prompt", asks);
+        // The echo ends with a newline; then the last line is a prompt again.
+        self.pty.until_wrote("the next prompt", |wrote| {
+            let new = String::from_utf8_lossy(&wrote[from..]);
+            new.rsplit_once('\n').is_some_and(|(_, last)| is_prompt(last) && last.ends_with("> "))
+        });
         let text = self.pty.text();
         let rows: Vec<&str> = text.trim_end().lines().collect();
         let end = rows.len() - 1;

@@ -246,16 +246,25 @@ impl Pty {
 
     /// Waits until the screen fulfils a condition.
     pub fn until(&mut self, what: &str, is: impl Fn(&Screen) -> bool) {
+        self.wait(what, |pty| is(pty.screen()));
+    }
+
+    /// Waits until what was written fulfils a condition: it does not scroll away.
+    pub fn until_wrote(&mut self, what: &str, is: impl Fn(&[u8]) -> bool) {
+        self.wait(what, |pty| is(&pty.wrote));
+    }
+
+    fn wait(&mut self, what: &str, is: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         let mut deadline = begun + PATIENCE;
-        while !is(self.screen()) {
+        while !is(self) {
             let in_time = self.read(deadline);
             if in_time && !self.is_over() {
                 deadline = (Instant::now() + PATIENCE).min(begun + LONGEST);
                 continue;
             }
             self.drain();
-            if !is(self.screen()) {
+            if !is(self) {
                 let how = if in_time { "the program ended" } else { "in vain" };
                 panic!("waited for `{what}`: {how}; the screen:\n{}", self.text());
             }
@@ -472,7 +481,7 @@ impl Drop for Pty {
 }
 
 /// A dialog is read first, and then what is around it.
-fn flat(screen: &Screen) -> String {
+pub fn flat(screen: &Screen) -> String {
     let rows: Vec<Vec<char>> = screen.contents().lines().map(|line| line.chars().collect()).collect();
     let corner = |row: &[char], sign: char| row.iter().position(|c| *c == sign);
     let found = rows.iter().enumerate().find_map(|(y, row)| Some((y, corner(row, '╭')?, corner(row, '╮')?)));

@@ -1,6 +1,6 @@
 //! The Overview and the palette: from "what happens?" to a record, in a few keys.
 
-use crate::steps::{ENTER, ESC, FAILING, HOLD, ask, everywhere, kills_what_is_left, leaves, quits, taken};
+use crate::steps::{ENTER, ESC, FAILING, HOLD, ask, everywhere, kills_what_is_left, leaves, quits, taken, told};
 
 const DOWN: &str = "\x1b[B";
 
@@ -17,6 +17,7 @@ fn what_failed_is_one_row_and_enter_opens_its_record() {
     everywhere(FAILING, |pty, room| {
         ask(pty, "zfs", 3);
         pty.shows("×3 zfs");
+        told(pty, "zfs: 3 of 3 answered");
         // The first row of what has ended, when nothing runs.
         on(pty, "×3 zfs");
         pty.press(ENTER, " module zfs");

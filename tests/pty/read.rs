@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::pty::Pty;
-use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, leaves, opens, page_shows, quits, taken};
+use crate::steps::{
+    ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, has_more, leaves, opens, page_shows, quits, runs, taken, told,
+    turns,
+};
 
 const DOWN: &str = "\x1b[B";
-const PAGE_DOWN: &str = "\x1b[6~";
 const HOME: &str = "\x1b[H";
 const END: &str = "\x1b[F";
 
@@ -29,11 +31,11 @@ fn a_draft_is_read_to_its_end_before_it_is_applied() {
         pty.send("drop cap_sys_module");
         pty.until("what was typed", |s| s.contents().matches("drop cap_sys_module").count() >= 2);
         let mut seen = named(pty);
-        while pty.text().contains("down)") {
+        while has_more(pty) {
             pty.send(ENTER);
             pty.says("not done: read the whole list first");
             seen.append(&mut named(pty));
-            pty.frame_after(|pty| pty.send(PAGE_DOWN));
+            turns(pty);
             seen.append(&mut named(pty));
         }
         // What the preset drops; an older kernel has fewer capabilities to drop.
@@ -59,13 +61,7 @@ fn a_form_says_all_of_what_is_wrong() {
         pty.unsays("is not closed");
         pty.send("\t\t\t0x1ffffffffff0000\r");
         pty.says("no capability");
-        for _ in 0..6 {
-            if pty.text().contains("argv: /bin/true") {
-                break;
-            }
-            pty.frame_after(|pty| pty.send(PAGE_DOWN));
-        }
-        pty.says("argv: /bin/true");
+        page_shows(pty, "argv: /bin/true");
         if !room {
             pty.shows("page down scroll");
         }
@@ -85,7 +81,7 @@ fn a_form_says_all_of_what_is_wrong() {
 fn a_record_answers_its_keys_where_it_is() {
     everywhere(FAILING, |pty, _| {
         ask(pty, "foo", 1);
-        pty.shows("exit 1");
+        told(pty, "#1 foo: ");
         pty.press("3", ">#1");
         opens(pty);
         pty.shows("─ #1 module foo ");
@@ -107,14 +103,8 @@ fn quitting_shows_every_helper() {
         ask(pty, "holds", 20);
         taken(pty, 20);
         pty.press("q", "─ Quit? Unfinished: 20, live: 20");
-        for _ in 0..12 {
-            if pty.text().contains("#20 holds") {
-                break;
-            }
-            pty.frame_after(|pty| pty.send(PAGE_DOWN));
-        }
-        pty.shows("#20 holds");
-        assert!(pty.text().lines().any(|row| row.contains("#20 holds") && row.contains("pid ")), "{}", pty.text());
+        page_shows(pty, "#20 holds");
+        runs(pty, "#20 holds");
         pty.press("k", "> kill: TERM now");
         pty.send(ENTER);
         assert_eq!(pty.ends(), 0);

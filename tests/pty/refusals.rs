@@ -258,7 +258,7 @@ fn what_cannot_be_done_with_a_record_is_said() {
     let (below, itself) = (format!("{}/x", plain.display()), folder.path().display().to_string());
     everywhere(QUICK, |pty, _| {
         ask(pty, "foo", 1);
-        pty.shows("exit 0");
+        told(pty, "#1 foo: ");
         pty.press("3", ">#1");
         refuses(
             pty,

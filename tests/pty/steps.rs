@@ -1,12 +1,19 @@
 //! The steps of journeys: each waits until the screen shows its effect.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tempfile::TempDir;
+use vt100::Screen;
+
 use crate::over::{OWN, engine};
-use crate::pty::{Pty, Start};
+use crate::pty::{Pty, Start, flat};
 
 pub const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (40, 10), (200, 60)];
 pub use crate::over::TARGET;
@@ -14,7 +21,6 @@ pub const ENTER: &str = "\r";
 pub const ESC: &str = "\x1b";
 const PAGE_DOWN: &str = "\x1b[6~";
 pub const QUICK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/quick");
-pub const SLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/slow");
 pub const FAILING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/failing");
 pub const HOLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/hold");
 
@@ -25,25 +31,71 @@ pub fn everywhere(modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
 
 /// The same, with these options.
 pub fn with(options: &[&str], modprobe: &str, journey: impl Fn(&mut Pty, bool) + Sync) {
+    let (_folder, modprobe) = short(modprobe);
+    in_each_size(|start, room| {
+        let (_engine, options) = engine(&modprobe, options);
+        journey(&mut start(options), room);
+    });
+}
+
+/// The same with helpers that last until they are released. Each console has its own.
+pub fn gated(journey: impl Fn(&mut Pty, bool, &mut Gate) + Sync) {
+    in_each_size(|start, room| {
+        let mut gate = Gate::new("m");
+        let (_engine, options) = engine(gate.modprobe(), &[]);
+        journey(&mut start(options), room, &mut gate);
+    });
+}
+
+/// Runs `journey` in every size at the same time, with what starts the console with these options.
+fn in_each_size(journey: impl Fn(&dyn Fn(Vec<String>) -> Pty, bool) + Sync) {
     // The test reads nobody's history, and leaves none behind.
     let state = tempfile::tempdir().unwrap();
-    let (_folder, modprobe) = short(modprobe);
     thread::scope(|scope| {
         for (columns, rows) in SIZES {
-            let (journey, state, modprobe) = (&journey, state.path(), &modprobe);
-            scope.spawn(move || {
-                let (_engine, options) = engine(modprobe, options);
+            let (journey, state) = (&journey, state.path());
+            let start = move |options| {
                 let mut pty = Start::khelper(columns, rows).args(options).env("XDG_STATE_HOME", state).start();
                 pty.shows(TARGET);
-                journey(&mut pty, columns >= 80);
-            });
+                pty
+            };
+            scope.spawn(move || journey(&start, columns >= 80));
         }
     });
 }
 
+/// A modprobe whose helpers last until they are released. Dropping it releases all.
+pub struct Gate {
+    _folder: TempDir,
+    modprobe: String,
+    gate: File,
+}
+
+impl Gate {
+    /// With a modprobe of this name.
+    pub fn new(name: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
+        let (modprobe, gate) = (folder.path().join(name), folder.path().join("gate"));
+        symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/gated"), &modprobe).unwrap();
+        mkfifo(&gate, Mode::S_IRWXU).unwrap();
+        // Opened for reading and writing, so that neither side waits for the other to open it.
+        let gate = OpenOptions::new().read(true).write(true).open(gate).unwrap();
+        Self { _folder: folder, modprobe: modprobe.to_str().unwrap().to_owned(), gate }
+    }
+
+    pub fn modprobe(&self) -> &str {
+        &self.modprobe
+    }
+
+    /// Lets this many helpers end, even those that do not wait yet.
+    pub fn release(&mut self, helpers: usize) {
+        self.gate.write_all("\n".repeat(helpers).as_bytes()).unwrap();
+    }
+}
+
 /// A short name for a program of this checkout, in a folder that is removed with the first value; other paths stay. The
 /// text that fits on a small screen must not depend on where the tests were built.
-pub fn short(file: &str) -> (tempfile::TempDir, String) {
+pub fn short(file: &str) -> (TempDir, String) {
     let folder = tempfile::Builder::new().prefix("k").tempdir_in("/tmp").unwrap();
     let Ok(program) = Path::new(file).strip_prefix(env!("CARGO_MANIFEST_DIR")) else {
         return (folder, file.to_owned());
@@ -85,6 +137,17 @@ pub fn taken(pty: &mut Pty, slots: u32) {
 pub fn taken_of(pty: &mut Pty, slots: u32, limit: u32) {
     let says = [format!("{slots} of {limit}"), format!("{slots}/{limit}")];
     pty.until(&says[0], |s| says.iter().any(|words| s.contents().contains(words)));
+}
+
+/// The helper of this row has a process; a slot is taken before.
+pub fn runs(pty: &mut Pty, row: &str) {
+    pty.until(row, |s| s.contents().lines().any(|line| line.contains(row) && line.contains("pid ")));
+}
+
+/// This many helpers in one row have a process each.
+pub fn run_together(pty: &mut Pty, helpers: usize) {
+    let count = format!("×{helpers}");
+    pty.until("all run", |s| s.contents().lines().any(|row| row.contains(&count) && row.contains("runs")));
 }
 
 /// Types a line into the console's command line, which accepts it.
@@ -176,15 +239,36 @@ pub fn on(pty: &mut Pty, row: &str) {
     pty.until(row, |s| s.contents().lines().any(|line| line.starts_with('>') && line.contains(row)));
 }
 
-/// Scrolls a page until it shows `what`, wherever lines break.
+/// How many lines of a page are above the screen, as its frame says: `(3 up, 2 down)`, `(3 more up)`.
+fn above(screen: &Screen) -> usize {
+    let of = |row: &str| {
+        let (before, _) = row.split_once(" up, ").or_else(|| row.split_once(" more up)"))?;
+        before.rsplit_once('(')?.1.parse().ok()
+    };
+    screen.contents().lines().find_map(of).unwrap_or(0)
+}
+
+/// Whether the page goes on below the screen.
+pub fn has_more(pty: &Pty) -> bool {
+    pty.text().contains(" down)")
+}
+
+/// Turns a page, and waits until it is turned: a frame for another reason may come before.
+pub fn turns(pty: &mut Pty) {
+    let here = above(pty.screen());
+    pty.send(PAGE_DOWN);
+    pty.until("the next page", |s| above(s) > here);
+}
+
+/// Turns the pages until one shows `what`, wherever lines break.
 pub fn page_shows(pty: &mut Pty, what: &str) {
-    for _ in 0..12 {
+    loop {
+        pty.until(what, |s| flat(s).contains(what) || s.contents().contains(" down)"));
         if pty.flat().contains(what) {
             return;
         }
-        pty.frame_after(|pty| pty.send(PAGE_DOWN));
+        turns(pty);
     }
-    pty.says(what);
 }
 
 /// Opens the page of the record under the cursor.

@@ -2,7 +2,10 @@
 //! stands, as a braille display follows it.
 
 use crate::pty::Pty;
-use crate::steps::{ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, kills_what_is_left, leaves, quits, taken};
+use crate::steps::{
+    ENTER, ESC, FAILING, HOLD, QUICK, ask, everywhere, has_more, kills_what_is_left, leaves, quits, run_together,
+    taken, told, turns,
+};
 
 /// The keys of a task.
 struct Keys<'a> {
@@ -56,7 +59,7 @@ fn task_1_what_holds_the_slots_is_one_key() {
 fn task_2_a_failure_and_its_stderr_are_two_keys() {
     everywhere(FAILING, |pty, _| {
         ask(pty, "zfs", 1);
-        pty.shows("exit 1");
+        told(pty, "#1 zfs: ");
         pty.press("2", "[2 Masks]");
         let mut keys = Keys { pty, pressed: 0 };
         keys.press("1", "#1 zfs");
@@ -65,7 +68,7 @@ fn task_2_a_failure_and_its_stderr_are_two_keys() {
         assert_eq!(keys.pressed, 2);
         // A small screen shows the rest with one key more for a page.
         while !pty.text().contains("failing: no module zfs") {
-            pty.frame_after(|pty| pty.send("\x1b[6~"));
+            turns(pty);
         }
         leaves(pty);
         quits(pty);
@@ -82,6 +85,7 @@ fn task_3_all_that_match_a_filter_are_killed_with_four_keys_and_the_number() {
         taken(pty, 4);
         pty.press("3", "[3 Activity]");
         reads(pty, "other");
+        run_together(pty, 3);
         let mut keys = Keys { pty, pressed: 0 };
         keys.press("/", "/ ");
         keys.types("stuck", "/ stuck");
@@ -93,7 +97,9 @@ fn task_3_all_that_match_a_filter_are_killed_with_four_keys_and_the_number() {
         assert_eq!(keys.pressed, 4);
         keys.types("3", "type 3: 3");
         // The whole list has to be read first; on a small screen it is longer than the screen.
-        keys.pty.send("\x1b[6~\x1b[6~\x1b[6~\x1b[6~");
+        while has_more(keys.pty) {
+            turns(keys.pty);
+        }
         keys.pty.send(ENTER);
         keys.pty.hides("Kill 3 helpers?");
         keys.pty.send("1");

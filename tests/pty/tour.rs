@@ -2,49 +2,45 @@
 //! `tests/pictures.sh` writes the pictures, as text and as SVG.
 #![expect(clippy::unwrap_used, reason = "in a test a failure may end it")]
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use tempfile::TempDir;
 
 use crate::picture::{folder, picture as keep_picture};
 use crate::pty::{Pty, Start};
-use crate::steps::quits_without_the_draft;
+use crate::steps::{Gate, quits_without_the_draft};
 
 /// The demos. For pictures that are written they are the real ones, because a picture may name them; otherwise `slow`
 /// ends when it is released, so that all its helpers are alive together on a slow machine too.
-struct Demos {
-    folder: tempfile::TempDir,
-    gate: Option<File>,
+enum Demos {
+    Real(TempDir),
+    Gated(Gate),
 }
 
 impl Demos {
     fn new(keep: bool) -> Self {
-        if keep {
-            let folder = tempfile::Builder::new().prefix("demo").rand_bytes(0).tempdir().unwrap();
-            for name in ["quick", "slow", "failing"] {
-                let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name);
-                std::fs::copy(from, folder.path().join(name)).unwrap();
-            }
-            return Self { folder, gate: None };
+        if !keep {
+            return Self::Gated(Gate::new("slow"));
         }
-        let folder = tempfile::tempdir().unwrap();
-        symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/gated"), folder.path().join("slow")).unwrap();
-        let gate = folder.path().join("gate");
-        mkfifo(&gate, Mode::S_IRWXU).unwrap();
-        // Opened for reading and writing, so that neither side waits for the other to open it. Dropping it releases
-        // all.
-        let gate = OpenOptions::new().read(true).write(true).open(gate).unwrap();
-        Self { folder, gate: Some(gate) }
+        let folder = tempfile::Builder::new().prefix("demo").rand_bytes(0).tempdir().unwrap();
+        for name in ["quick", "slow", "failing"] {
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name);
+            std::fs::copy(from, folder.path().join(name)).unwrap();
+        }
+        Self::Real(folder)
+    }
+
+    fn slow(&self) -> String {
+        match self {
+            Self::Real(folder) => folder.path().join("slow").to_str().unwrap().to_owned(),
+            Self::Gated(gate) => gate.modprobe().to_owned(),
+        }
     }
 
     /// Lets this many helpers end, even those that do not wait yet.
     fn release(&mut self, helpers: usize) {
-        if let Some(gate) = &mut self.gate {
-            gate.write_all("\n".repeat(helpers).as_bytes()).unwrap();
+        if let Self::Gated(gate) = self {
+            gate.release(helpers);
         }
     }
 }
@@ -60,7 +56,7 @@ fn the_tour_of_one_minute() {
     let keep = keep.as_deref();
     let mut demos = Demos::new(keep.is_some());
     let state = tempfile::tempdir().unwrap();
-    let set = ["--set".to_owned(), format!("kernel.modprobe={}/slow", demos.folder.path().display())];
+    let set = ["--set".to_owned(), format!("kernel.modprobe={}", demos.slow())];
     let mut pty = Start::khelper(100, 30).args(set).env("XDG_STATE_HOME", state.path()).start();
     // 1. Eighty at once.
     pty.shows("[engine]");

@@ -38,7 +38,7 @@ with varlink.Client.new_with_address(address) as client:
         print("more", *states)
 
         # A line is written at most a second after its event.
-        while control.Why(id=4)["line"] is None:
+        while "ended" not in (control.Why(id=4)["line"] or {"what": {}})["what"]:
             pass
         lines, start = [], None
         while True:

@@ -219,9 +219,9 @@ impl Far {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Waits until every connection has ended.
+    /// Waits until every connection has ended. Their process groups are not theirs any more then.
     pub fn is_left(&self) {
-        for session in &mut self.door.lock().unwrap().sessions {
+        for mut session in self.door.lock().unwrap().sessions.drain(..) {
             session.wait().unwrap();
         }
     }

@@ -27,3 +27,14 @@ fn ran(command: &mut Command, code: i32) -> Ran {
     assert_eq!(ran.code, Some(code), "{command:?}: {}{}", ran.out, ran.err);
     ran
 }
+
+/// What this command says once it says so many lines: a line of the ledger is there soon after its event.
+fn logged(lines: usize, command: impl Fn() -> Command) -> String {
+    loop {
+        let out = ran(&mut command(), 0).out;
+        if out.lines().count() >= lines {
+            return out;
+        }
+        std::thread::yield_now();
+    }
+}

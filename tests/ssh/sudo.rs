@@ -7,7 +7,7 @@ use khelper::control::{Command, Key};
 
 use crate::console;
 use crate::far::{Far, Near};
-use crate::ran;
+use crate::{logged, ran};
 
 /// What docs/remote.md tells an operator to write.
 const RULE: &str = "tester ALL=(root) NOPASSWD: BIN/khelper bridge";
@@ -42,7 +42,7 @@ fn a_user_who_may_not_connect_acts_as_root_with_sudo() {
             far.daemon.ask(&Command::RequestModule { name, wait: true, profile: None });
         }
         let log = ["log", "--json", "--module", "m*"];
-        let here = ran(&mut near.khelper(&[&["-t", &far.daemon.target()], &log[..]].concat()), 0).out;
+        let here = logged(400, || near.khelper(&[&["-t", &far.daemon.target()], &log[..]].concat()));
         let there = on(&[&["--sudo", "-t", "ssh://web1"], &log[..]].concat(), 0).out;
         assert!(here == there && here.len() > 256 << 10, "the same lines");
         let lines = far.log();

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::far::{Far, Near, script};
-use crate::ran;
+use crate::{logged, ran};
 
 /// Starts a verb and returns it after its first line.
 fn starts(near: &Near, args: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
@@ -46,7 +46,7 @@ fn each_verb_gives_what_it_gives_on_the_machine_itself() {
         let name = format!("m{at}").into_bytes();
         far.daemon.ask(&Command::RequestModule { name, wait: true, profile: None });
     }
-    let here = ran(&mut near.khelper(&["-t", &far.daemon.target(), "log", "--json", "--module", "m*"]), 0).out;
+    let here = logged(400, || near.khelper(&["-t", &far.daemon.target(), "log", "--json", "--module", "m*"]));
     let (mut child, mut out, first) = starts(&near, &["-t", "ssh://web1", "log", "--json", "--module", "m*"]);
     let mut there = first;
     while out.read_line(&mut there).unwrap() > 0 {}

@@ -49,7 +49,7 @@ pub(super) struct Feed {
     /// How many events watches have lost because they read too slowly, since the start.
     missed: u64,
     /// The connections that follow a request.
-    followed: SortedMap<u64, u64>,
+    pub(super) followed: SortedMap<u64, u64>,
     /// The number of connections that watch or follow.
     following: SortedSet<u64>,
 }
@@ -202,17 +202,6 @@ impl Server {
         }
         if any_more {
             self.mailbox.bell().ring_again();
-        }
-    }
-
-    fn take_mail(&mut self) {
-        while let Ok(mail) = self.inbox.try_recv() {
-            match mail {
-                Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
-                Mail::Answer { .. } => self.answers.push(mail),
-                Mail::Reloaded(result) => self.reloaded(result),
-                Mail::Ended(left) => self.stop.ended(left),
-            }
         }
     }
 

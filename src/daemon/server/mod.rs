@@ -273,4 +273,16 @@ impl Server {
             self.reload();
         }
     }
+
+    /// Takes what other threads have reported. Answers wait for the events of their requests.
+    fn take_mail(&mut self) {
+        while let Ok(mail) = self.inbox.try_recv() {
+            match mail {
+                Mail::Began { connection, request } => _ = self.feed.followed.insert(request, connection),
+                Mail::Answer { .. } => self.answers.push(mail),
+                Mail::Reloaded(result) => self.reloaded(result),
+                Mail::Ended(left) => self.stop.ended(left),
+            }
+        }
+    }
 }

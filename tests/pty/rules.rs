@@ -177,7 +177,7 @@ fn the_mode_is_tried_and_kept_in_line_mode() {
     lines.types(":set khelper.rules.mode=audit");
     lines.until("rules", "audit: nothing is denied");
     // The trial may be over before the rules are read; the answer says that it began.
-    lines.says(":set khelper.rules.mode=enforce --confirm 3s", "audit -> enforce 3s");
+    lines.says(":set khelper.rules.mode=enforce --confirm 3s", "`audit` -> `enforce 3s`");
     lines.until("rules", "audit: nothing is denied");
     assert!(runs(&daemon, "bad4"));
     lines.quits();

@@ -71,6 +71,10 @@ impl Server {
     pub(super) fn stopped(&mut self) -> Option<Vec<Left>> {
         self.stop.left.as_ref()?;
         let late = self.stop.deadline.is_some_and(|at| Instant::now() >= at);
+        // Answers that came with the end are given in the next turn.
+        if !self.answers.is_empty() && !late {
+            return None;
+        }
         let numbers: Vec<u64> = self.connections.keys().copied().collect();
         for number in numbers {
             if let Some(connection) = self.connections.get_mut(&number) {

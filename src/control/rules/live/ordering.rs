@@ -96,8 +96,8 @@ impl Live {
         self.take(standing, followed, (order, stamp), None, &followed.started.later()).1
     }
 
-    /// Takes an order, as it is at this moment. Rules that cannot be read are not enforced, and the mode stays as it was. Returns the change of the
-    /// value and what is in force.
+    /// Takes an order, as it is at this moment. Rules that cannot be read are not enforced, and the mode stays as it was.
+    /// Returns the change of the value and what is in force.
     fn take(
         &self,
         mut standing: RwLockWriteGuard<'_, Standing>,

@@ -82,10 +82,11 @@ impl Places {
         let rules = if order.mode == Mode::Off { Rules::default() } else { self.rules()? };
         self.order().write(order).map_err(|error| failed(&error))?;
         self.publish(order.mode, &rules)?;
-        // A short trial may be over by now, and a daemon may have gone back already. Without an order the rules are off.
-        let mode = order.at(&Now::read()).unwrap_or(Mode::Off);
-        if mode != order.mode {
-            self.publish(mode, &rules)?;
+        // A short trial may be over by now, and a daemon may have gone back already. Without an order the rules are off; a
+        // daemon, which sees that the order was written again, writes its own.
+        if order.until.is_some() && order.goes_back(&Now::read()).is_none() {
+            self.publish(order.at(&Now::read()).unwrap_or(Mode::Off), &rules)?;
+            self.order().write(order).map_err(|error| failed(&error))?;
         }
         self.wake();
         Ok(())

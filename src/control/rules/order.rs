@@ -72,7 +72,7 @@ impl Now {
     }
 
     /// How long it is until then, or `None` if that is over.
-    fn until(&self, until: &Until) -> Option<Duration> {
+    pub fn until(&self, until: &Until) -> Option<Duration> {
         let left = Duration::from_secs(until.at).checked_sub(self.at).filter(|left| !left.is_zero());
         left.filter(|_| until.boot == self.boot)
     }

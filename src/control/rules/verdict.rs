@@ -247,9 +247,10 @@ impl Judge {
 
     /// Whether there is something to look at from time to time, and looks at it.
     pub fn is_due(&self) -> bool {
-        // The mode may have gone back.
+        // The mode may have gone back, or go back in this moment: before or after the look.
+        let was_due = self.live.goes_back();
         let _ = self.live.mode();
-        self.live.goes_back()
+        was_due || self.live.goes_back()
     }
 
     /// What was answered so far.

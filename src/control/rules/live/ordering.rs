@@ -108,8 +108,9 @@ impl Live {
     ) -> (Change, (Mode, Arc<Rules>)) {
         let (before, was) = (standing.value_at(self, Some(now)).0, standing.mode);
         let wanted = order.as_ref().and_then(|order| order.at(now)).unwrap_or(self.usual);
-        // Who has written the order has written the compiled rules too, and its time may be over by now.
-        let is_new = stamp != standing.stamp;
+        // Who has written the order has written the compiled rules for it too.
+        let is_over = |order: &Order| order.until.is_some() && order.goes_back(now).is_none();
+        let came_late = stamp != standing.stamp && order.as_ref().is_some_and(is_over);
         (standing.order, standing.stamp) = (order, stamp);
         if wanted != standing.wanted {
             standing.wanted = wanted;
@@ -130,7 +131,7 @@ impl Live {
             let by = by.map_or_else(|| followed.file.shown(), |by| format!("uid {} (pid {})", by.uid, by.pid));
             (followed.say)(false, &format!("the rules: {}, by {by}", found.0.name()));
         }
-        if found.0 != was || is_new {
+        if found.0 != was || came_late {
             self.publish(found.0, &found.1);
         }
         let change = match by {
@@ -260,6 +261,31 @@ mod tests {
         assert_eq!(live.mode(), Mode::Audit);
         is_ordering(&live, false);
         assert_eq!(live.mode(), Mode::Off);
+    }
+
+    /// A command was so slow that its trial is over when it has written the compiled rules.
+    #[test]
+    fn a_trial_that_is_over_before_it_is_followed_leaves_no_compiled_rules() {
+        for usual in [Mode::Audit, Mode::Enforce] {
+            let dir = tempfile::tempdir().unwrap();
+            let rules = dir.path().join("rules.d");
+            std::fs::create_dir(&rules).unwrap();
+            std::fs::write(rules.join("10-a.rules"), "deny name usual\n").unwrap();
+            let (file, compiled) = (OrderFile::beside(dir.path()), dir.path().join("rules.bin"));
+            let live = Live::load(Folders::only(rules), ModuleTree::new("/nowhere".into(), vec![]), usual).unwrap();
+            let live = live.following(file.clone(), Some(compiled.clone()), Arc::new(|_, _| {}));
+            let own = std::fs::read(&compiled).unwrap();
+            let until = live.followed.as_ref().unwrap().started.after(0);
+            while live.followed.as_ref().unwrap().started.later().until(&until).is_some() {
+                std::thread::yield_now();
+            }
+            for wrong in [&b"khrules1\x01n\x05trial"[..], b"khrules1"] {
+                file.write(&Order { mode: Mode::Enforce, until: Some((until.clone(), None)) }).unwrap();
+                std::fs::write(&compiled, wrong).unwrap();
+                assert_eq!(live.mode(), usual);
+                assert_eq!(std::fs::read(&compiled).unwrap(), own, "{usual:?}");
+            }
+        }
     }
 
     #[test]

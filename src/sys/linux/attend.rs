@@ -13,7 +13,7 @@ use super::cgroup::OwnCgroup;
 use super::loading::Progress;
 use super::{loading, proc, reap};
 
-/// After this time (milliseconds) the capability sets of a running helper are read once.
+/// After this time (milliseconds) the capability sets of a running helper are read once, or later if it is not loaded yet.
 const LOOK_AFTER: u16 = 5;
 /// The most bytes read at once from a pipe.
 pub(super) const CHUNK: usize = 16 * 1024;
@@ -46,7 +46,8 @@ pub(super) struct Seen {
 pub(super) fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8], watcher: &mut dyn Watcher) -> Seen {
     let mut open: [bool; 2] = [running.outputs.is_some(); 2];
     let mut seen = Seen::default();
-    let mut patience = PollTimeout::from(LOOK_AFTER);
+    let mut pause = LOOK_AFTER;
+    let mut patience = PollTimeout::from(pause);
     loop {
         // The pidfd comes first: the state of the pipes that poll returns is then not older than that of the process.
         let mut fds = [pidfd; 3].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
@@ -57,10 +58,12 @@ pub(super) fn attend(running: &Running, pidfd: BorrowedFd<'_>, buffer: &mut [u8]
         }
         match poll(&mut fds[..asked], patience) {
             Ok(0) => {
-                // While exec is under way, /proc still shows the sets of before.
-                let ran = loading::is_loaded(running.pid);
-                seen = Seen { sets: ran.then(|| proc::sets_of(running.pid)).flatten(), ran };
-                patience = PollTimeout::NONE;
+                // While exec is under way, /proc still shows the sets of before: then they are read later.
+                seen.ran |= loading::is_loaded(running.pid);
+                seen.sets = if seen.ran { proc::sets_of(running.pid) } else { None };
+                pause = pause.saturating_mul(2);
+                let is_done = seen.ran || pause == u16::MAX;
+                patience = if is_done { PollTimeout::NONE } else { PollTimeout::from(pause) };
                 continue;
             }
             Ok(_) => {}

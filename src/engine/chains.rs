@@ -43,8 +43,11 @@ impl Inner {
         registry.begin(record, cancel.clone(), asked_by);
         let Some(top) = shut else { return Ok(()) };
         let why = match top {
-            0 => "a chain of requests is being ended, and the process that made this request has ended".to_owned(),
-            top => format!("the chain of requests that began with request {top} is being ended"),
+            0 => {
+                "a chain of requests is being ended or has just been, and the process that made this request has ended"
+                    .to_owned()
+            }
+            top => format!("the chain of requests that began with request {top} is being ended, or has just been"),
         };
         Err(EngineError::new(Stage::Loop, Errno::ECANCELED, why, "nothing was started"))
     }

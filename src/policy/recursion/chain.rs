@@ -177,7 +177,7 @@ impl Chain {
         Some(next)
     }
 
-    /// Adds a living process. Next comes its requester if it is a helper, else its parent. If it has lost its parent, the
+    /// Adds a process that exists. Next comes its requester if it is a helper, else its parent. If it has lost its parent, the
     /// helper of its session comes next, or else the leader of its session as a guess.
     fn through(
         &mut self,

@@ -95,6 +95,7 @@ fn req_5_eighty_callers_with_short_helpers_are_all_served() {
         let more = until(&events, |kind| match kind {
             EventKind::Started { .. } => Some((1, 0)),
             EventKind::Waiting { .. } => Some((0, 1)),
+            EventKind::Finished(record) => panic!("it has ended: {record:?}"),
             _ => None,
         });
         (starts, waits) = (starts + more.0, waits + more.1);

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -59,7 +60,10 @@ fn auth_4_a_reader_reads_without_argv_environment_and_output() {
     let full = root.call("Run", secret);
     assert_eq!(full.to_string().matches(SECRET).count(), 3, "argv, environment, output: {full}");
     // The ledger has its end a moment after the answer.
-    while root.call("Why", json!({"id": full["id"]}))["line"]["what"]["ended"].is_null() {}
+    let late = Instant::now() + Duration::from_secs(60);
+    while root.call("Why", json!({"id": full["id"]}))["line"]["what"]["ended"].is_null() {
+        assert!(Instant::now() < late, "its end is not in the ledger");
+    }
     let page = json!({"query": {"words": [], "globs": "", "which": [], "sort": "newest", "reverse": false},
         "still": false, "anchor": {"row": "first"}, "around": 5});
     let reads = [

@@ -84,8 +84,9 @@ impl Places {
         self.publish(order.mode, &rules)?;
         // A short trial may be over by now, and a daemon may have gone back already. Without an order the rules are off; a
         // daemon, which sees that the order was written again, writes its own.
-        if order.until.is_some() && order.goes_back(&Now::read()).is_none() {
-            self.publish(order.at(&Now::read()).unwrap_or(Mode::Off), &rules)?;
+        let now = Now::read();
+        if order.is_over(&now) {
+            self.publish(order.at(&now).unwrap_or(Mode::Off), &rules)?;
             self.order().write(order).map_err(|error| failed(&error))?;
         }
         self.wake();

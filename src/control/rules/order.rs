@@ -92,9 +92,14 @@ impl Order {
     /// confirmed.
     pub fn at(&self, now: &Now) -> Option<Mode> {
         match &self.until {
-            Some((until, back)) if now.until(until).is_none() => *back,
+            Some((_, back)) if self.is_over(now) => *back,
             _ => Some(self.mode),
         }
+    }
+
+    /// Whether it was to go back by itself, and has.
+    pub fn is_over(&self, now: &Now) -> bool {
+        self.until.as_ref().is_some_and(|(until, _)| now.until(until).is_none())
     }
 
     /// In how many whole seconds it goes back by itself (1 for less), and to what; `None` if it stays, or has gone back.

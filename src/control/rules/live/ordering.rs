@@ -109,8 +109,7 @@ impl Live {
         let (before, was) = (standing.value_at(self, Some(now)).0, standing.mode);
         let wanted = order.as_ref().and_then(|order| order.at(now)).unwrap_or(self.usual);
         // Who has written the order has written the compiled rules for it too.
-        let is_over = |order: &Order| order.until.is_some() && order.goes_back(now).is_none();
-        let came_late = stamp != standing.stamp && order.as_ref().is_some_and(is_over);
+        let came_late = stamp != standing.stamp && order.as_ref().is_some_and(|order| order.is_over(now));
         (standing.order, standing.stamp) = (order, stamp);
         if wanted != standing.wanted {
             standing.wanted = wanted;
